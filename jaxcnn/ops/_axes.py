@@ -1,0 +1,61 @@
+"""What softmax and the losses share: canonical axes, masks, and the stable normaliser."""
+
+import operator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxcnn.ops._dtypes import widen
+
+
+def canonical_axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    """Return `axis`, an int or several, as non-negative ints.
+
+    Raises:
+      TypeError: it is neither an int nor a tuple of ints.
+      ValueError: one is out of range or stands there twice.
+    """
+    try:
+        axes = tuple(operator.index(a) for a in (axis if isinstance(axis, tuple | list) else (axis,)))
+    except TypeError:
+        raise TypeError(f"axis (={axis!r}) must be an int or a tuple of ints") from None
+    if any(not -ndim <= a < ndim for a in axes) or len({a % ndim for a in axes}) != len(axes):
+        raise ValueError(f"axis (={axis!r}) must name different axes of an array of rank {ndim}")
+    return tuple(a % ndim for a in axes)
+
+
+def as_mask(where: Any, shape: tuple[int, ...]) -> jax.Array | None:
+    """Return `where` as a bool array that broadcasts to `shape`, or None.
+
+    Raises:
+      TypeError: it is not bool.
+      ValueError: it does not broadcast.
+    """
+    if where is None:
+        return None
+    mask = jnp.asarray(where)
+    if mask.dtype != jnp.bool_:
+        raise TypeError(f"where dtype (={mask.dtype}) must be bool")
+    try:
+        return jnp.broadcast_to(mask, shape)
+    except ValueError:
+        raise ValueError(f"where shape (={mask.shape}) must broadcast to {shape}") from None
+
+
+def log_normalise(
+    x: jax.Array, where: jax.Array | None, axes: tuple[int, ...]
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return x less its maximum, the maximum, and the logarithm of the sum of the exponentials of the first.
+
+    In float32 or wider; along `axes` the two statistics have size 1. Elements outside `where` count as -inf; in
+    a slice that holds no others, as 0, so that nothing turns nan before the caller masks it. The maximum is a constant
+    to differentiation: it cancels.
+    """
+    wide = widen(x)
+    if where is not None:
+        empty = ~jnp.any(where, axes, keepdims=True)
+        wide = jnp.where(where, wide, jnp.where(empty, jnp.zeros_like(wide), jnp.full_like(wide, -jnp.inf)))
+    top = jax.lax.stop_gradient(jnp.max(wide, axes, keepdims=True))
+    shifted = wide - top
+    return shifted, top, jnp.log(jnp.sum(jnp.exp(shifted), axes, keepdims=True))

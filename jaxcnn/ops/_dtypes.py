@@ -1,0 +1,72 @@
+"""Dtypes of the rules: sums run in float32 or wider and are cast once, at the end."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def accumulation_dtype(dtype: Any) -> np.dtype:
+    """Return the dtype in which values of `dtype` are summed: float32, or `dtype` where that is wider."""
+    return jnp.promote_types(dtype, jnp.float32)
+
+
+def widen(x: jax.Array) -> jax.Array:
+    """Return `x` in its accumulation dtype."""
+    return x.astype(accumulation_dtype(x.dtype))
+
+
+def as_floating(name: str, x: Any) -> jax.Array:
+    """Return `x` as an array.
+
+    Raises:
+      TypeError: its dtype is not a floating one.
+    """
+    array = jnp.asarray(x)
+    if not jnp.issubdtype(array.dtype, jnp.floating):
+        raise TypeError(f"{name} dtype (={array.dtype}) must be a floating dtype")
+    return array
+
+
+def require_same_dtype(name: str, x: jax.Array, other_name: str, other: jax.Array) -> None:
+    """Check that two operands agree, instead of promoting one of them silently.
+
+    Raises:
+      TypeError: the dtypes differ.
+    """
+    if x.dtype != other.dtype:
+        raise TypeError(f"{name} dtype (={x.dtype}) must equal {other_name} dtype (={other.dtype})")
+
+
+def canonical_precision(precision: Any) -> Any:
+    """Return `precision` as None, a `jax.lax.Precision`, or a pair of them.
+
+    Raises:
+      ValueError: it is none of what `jax.lax` accepts.
+    """
+    if precision is None or isinstance(precision, jax.lax.Precision):
+        return precision
+    try:
+        if isinstance(precision, str):
+            return jax.lax.Precision(precision)
+        first, second = precision
+        return jax.lax.Precision(first), jax.lax.Precision(second)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f'precision (={precision!r}) must be None, a jax.lax.Precision, a name such as "highest", or two of these'
+        ) from None
+
+
+def canonical_preferred(preferred_element_type: Any, dtype: Any) -> np.dtype | None:
+    """Return the output dtype that a caller of conv or dense asked for, None where it is that of the operands.
+
+    Raises:
+      TypeError: it is not a floating dtype, or narrower than `dtype`.
+    """
+    if preferred_element_type is None:
+        return None
+    preferred = jnp.dtype(preferred_element_type)
+    if not jnp.issubdtype(preferred, jnp.floating) or jnp.promote_types(preferred, dtype) != preferred:
+        raise TypeError(f"preferred_element_type (={preferred}) must be a floating dtype no narrower than {dtype}")
+    return None if preferred == dtype else preferred

@@ -1,0 +1,58 @@
+"""What all rules share: the compiled wrapper of a private op, the constructor of elementwise rules, one batch axis."""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+
+def compiled(rule: Callable[..., Any], name: str, static_argnums: tuple[int, ...] = ()) -> Callable[..., Any]:
+    """Wrap a private op in `jax.jit` and `jax.named_scope`.
+
+    An eager call then runs one fused program, forward and backward, and profiles and errors name the layer.
+    """
+
+    def call(*args: Any) -> Any:
+        with jax.named_scope(name):
+            return rule(*args)
+
+    call.__name__ = call.__qualname__ = name
+    return jax.jit(call, static_argnums=static_argnums)
+
+
+def elementwise(
+    name: str,
+    impl: Callable[..., jax.Array],
+    residual: Callable[..., jax.Array],
+    cotangent: Callable[..., jax.Array],
+    static: int = 0,
+) -> Callable[..., jax.Array]:
+    """Make the compiled op y = f(x) of one array from its value, its one residual, and its derived rule.
+
+    Args:
+      name: the scope under which the op appears in profiles.
+      impl: `impl(x, *static) -> y`, whose own derivative is the rule's, kinks included.
+      residual: `residual(x, y, *static)`, the array that the backward rule needs.
+      cotangent: `cotangent(residual, g, *static) -> dx`, in the dtype of g, which is that of x.
+      static: the number of static arguments after x.
+    """
+    rule = jax.custom_vjp(impl, nondiff_argnums=tuple(range(1, 1 + static)))
+
+    def forward(x: jax.Array, *config: Any) -> tuple[jax.Array, jax.Array]:
+        y = impl(x, *config)
+        return y, residual(x, y, *config)
+
+    def backward(*args: Any) -> tuple[jax.Array]:
+        *config, saved, g = args
+        return (cotangent(saved, g, *config),)
+
+    rule.defvjp(forward, backward)
+    return functools.wraps(impl)(compiled(rule, name, tuple(range(1, 1 + static))))
+
+
+def merge_batch(x: jax.Array, trailing: int) -> jax.Array:
+    """Return `x` with all axes before the last `trailing` ones merged into one batch axis."""
+    split = x.ndim - trailing
+    return x.reshape(math.prod(x.shape[:split]), *x.shape[split:])

@@ -1,0 +1,157 @@
+"""Window arithmetic: canonical strides, paddings and dilations, output sizes, and the paddings of both gradients.
+
+Pure Python on static shapes; nothing here touches an array. One spatial axis has
+
+    I       input size                        I_dil = (I - 1) * input_dilation + 1
+    K       window size                       K_eff = (K - 1) * kernel_dilation + 1
+    O       output size                       O     = (I_dil + low + high - K_eff) // stride + 1
+    o       an output position; tap k of its window reads the dilated input at o * stride + k * kernel_dilation - low
+"""
+
+import operator
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+Ints = tuple[int, ...]
+Pairs = tuple[tuple[int, int], ...]
+PaddingLike = str | int | Sequence[int | tuple[int, int]]
+
+
+class ConvConfig(NamedTuple):
+    """Everything static about a convolution; hashable, canonical, one entry a spatial axis."""
+
+    strides: Ints
+    padding: Pairs
+    input_dilation: Ints
+    kernel_dilation: Ints
+    feature_group_count: int
+    precision: Any  # None, lax.Precision, or a pair of them
+    preferred_element_type: Any  # the dtype of the output, or None for that of x
+
+
+class PoolConfig(NamedTuple):
+    """Everything static about a pooling layer; padding is never negative here: the input is cropped before."""
+
+    window: Ints
+    strides: Ints
+    padding: Pairs
+    input_size: Ints  # after cropping
+
+
+def dilated_size(size: int, dilation: int) -> int:
+    """Return the extent of `size` elements that lie `dilation` apart; nothing stays nothing."""
+    return (size - 1) * dilation + 1 if size > 0 else 0
+
+
+def output_size(size: int, window: int, stride: int, padding: tuple[int, int]) -> int:
+    """Return the number of window positions; `size` and `window` are the dilated extents."""
+    return (size + sum(padding) - window) // stride + 1
+
+
+def canonical_ints(name: str, value: Any, rank: int, minimum: int = 1) -> Ints:
+    """Return `value`, an int or `rank` ints, as a tuple of `rank` ints.
+
+    Raises:
+      TypeError: `value` is neither an int nor a sequence of ints.
+      ValueError: the length is not `rank`, or an entry is below `minimum`.
+    """
+    entries = [value] * rank if _is_int(value) else value
+    if isinstance(entries, str) or not isinstance(entries, Sequence) or not all(_is_int(v) for v in entries):
+        raise TypeError(f"{name} (={value!r}) must be an int or a sequence of {rank} ints")
+    if len(entries) != rank:
+        raise ValueError(f"{name} (={value!r}) must have one entry for each of the {rank} spatial axes")
+    if any(v < minimum for v in entries):
+        raise ValueError(f"{name} (={value!r}) must be at least {minimum} along every axis")
+    return tuple(operator.index(v) for v in entries)
+
+
+def canonical_padding(padding: PaddingLike, sizes: Ints, windows: Ints, strides: Ints) -> Pairs:
+    """Return `padding` as (low, high) pairs, one a spatial axis; `sizes` and `windows` are the dilated extents.
+
+    "SAME" gives ceil(size / stride) outputs with the odd element of padding after the input, "SAME_LOWER" with it
+    before; "VALID" pads nothing; an int pads every side; an int in a sequence pads both sides of its axis; a pair is
+    (low, high), and a negative one crops.
+
+    Raises:
+      TypeError: `padding` has none of these forms.
+      ValueError: the string is unknown, the length is wrong, more is cropped than there is, or a window is larger
+        than the padded input.
+    """
+    if isinstance(padding, str):
+        pairs = _named_padding(padding, sizes, windows, strides)
+    else:
+        pairs = _explicit_padding(padding, len(sizes))
+    for axis, (size, window, (low, high)) in enumerate(zip(sizes, windows, pairs, strict=True)):
+        if max(-low, 0) + max(-high, 0) > size:
+            raise ValueError(
+                f"padding (={padding!r}) must not crop more than the {size} elements along spatial axis {axis}"
+            )
+        if size + low + high < window:
+            raise ValueError(
+                f"the window's extent (={window}) must not exceed the padded input's (={size + low + high}) "
+                f"along spatial axis {axis}"
+            )
+    return pairs
+
+
+def _named_padding(padding: str, sizes: Ints, windows: Ints, strides: Ints) -> Pairs:
+    name = padding.upper()
+    if name == "VALID":
+        return ((0, 0),) * len(sizes)
+    if name not in ("SAME", "SAME_LOWER"):
+        raise ValueError(f'padding (={padding!r}) must be "SAME", "SAME_LOWER", "VALID", an int, ints or pairs')
+    pairs = []
+    for size, window, stride in zip(sizes, windows, strides, strict=True):
+        total = max((-(-size // stride) - 1) * stride + window - size, 0)
+        smaller, larger = total // 2, total - total // 2
+        pairs.append((smaller, larger) if name == "SAME" else (larger, smaller))
+    return tuple(pairs)
+
+
+def _explicit_padding(padding: Any, rank: int) -> Pairs:
+    entries = [padding] * rank if _is_int(padding) else padding
+    if not isinstance(entries, Sequence):
+        raise TypeError(f"padding (={padding!r}) must be a string, an int, ints or (low, high) pairs")
+    if len(entries) != rank:
+        raise ValueError(f"padding (={padding!r}) must have one entry for each of the {rank} spatial axes")
+    pairs = []
+    for entry in entries:
+        pair = (entry, entry) if _is_int(entry) else entry
+        if not isinstance(pair, Sequence) or len(pair) != 2 or not all(_is_int(v) for v in pair):
+            raise TypeError(f"padding (={padding!r}) must hold an int or a (low, high) pair for every spatial axis")
+        pairs.append((operator.index(pair[0]), operator.index(pair[1])))
+    return tuple(pairs)
+
+
+def _is_int(value: Any) -> bool:
+    return hasattr(value, "__index__") and not isinstance(value, bool) and not getattr(value, "ndim", 0)
+
+
+def conv_dx_padding(input_size: Ints, kernel_size: Ints, output_size: Ints, config: ConvConfig) -> Pairs:
+    """Return the padding under which g, dilated by the strides, meets the flipped kernel to give dx.
+
+    dx at dilated position p collects g[o] * kernel[k] over o * stride + k * kernel_dilation - low = p, so the window
+    of p begins K_eff - 1 - low before the first cotangent, and the last p, I_dil - 1, fixes the other side.
+    """
+    pairs = []
+    for axis, (low, _) in enumerate(config.padding):
+        i_dil = dilated_size(input_size[axis], config.input_dilation[axis])
+        k_eff = dilated_size(kernel_size[axis], config.kernel_dilation[axis])
+        o_dil = dilated_size(output_size[axis], config.strides[axis])
+        pairs.append((k_eff - 1 - low, i_dil - o_dil + low))
+    return tuple(pairs)
+
+
+def conv_dkernel_padding(input_size: Ints, kernel_size: Ints, output_size: Ints, config: ConvConfig) -> Pairs:
+    """Return the padding under which the dilated x meets g, dilated by the strides, in K windows.
+
+    The window of tap k begins k * kernel_dilation - low after the first input, as in the forward pass; the high side
+    makes the number of windows K, and crops the rows that no output read where the stride does not divide.
+    """
+    pairs = []
+    for axis, (low, _) in enumerate(config.padding):
+        i_dil = dilated_size(input_size[axis], config.input_dilation[axis])
+        k_eff = dilated_size(kernel_size[axis], config.kernel_dilation[axis])
+        o_dil = dilated_size(output_size[axis], config.strides[axis])
+        pairs.append((low, o_dil + k_eff - 1 - i_dil - low))
+    return tuple(pairs)

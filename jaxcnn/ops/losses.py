@@ -1,0 +1,304 @@
+"""Losses: one value an example, no reduction, with the semantics of optax.
+
+Cross entropy of logits z with label weights l: L = -sum_i l_i log p_i, p = softmax(z), log p_i = z_i - log sum_j
+exp(z_j).
+
+Derivation. d log p_i / dz_k = [i = k] - p_k, so with the cotangent g of L
+
+    dz_k = g (p_k sum_i l_i - l_k)          dl_i = -g log p_i
+
+and for an integer label t, l_i = [i = t]: L = log sum_j exp(z_j) - z_t and dz_k = g (p_k - [k = t]), the "p minus
+one-hot" of every tutorial. A class of weight 0 takes no part: 0 log 0 is 0, so that a logit of -inf (a class that is
+ruled out) costs nothing, where the product of the two would be nan.
+Residuals: logits and labels, which exist anyway, and two numbers an example, the largest logit and the logarithm of
+the sum; the probabilities are computed again. They are kept apart because their sum would lose the second beside a
+large first.
+
+Squared error: L = (p - t)^2, dL/dp = 2 (p - t), so dp = 2 g (p - t) and dt = -dp. Residual: the error p - t.
+
+References: Bridle 1990; Goodfellow, Bengio and Courville 2016, "Deep learning", section 6.2.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxcnn.ops._axes import as_mask, canonical_axes, log_normalise
+from jaxcnn.ops._dtypes import as_floating, require_same_dtype, widen
+from jaxcnn.ops._rule import compiled
+
+Axes = tuple[int, ...]
+
+
+class Residuals(NamedTuple):
+    """What the backward rules of both cross entropies need."""
+
+    logits: jax.Array
+    labels: jax.Array
+    where: jax.Array | None
+    top: jax.Array  # the largest logit, size 1 along the class axes
+    log_sum: jax.Array  # the logarithm of sum exp(logits - top), size 1 along the class axes
+
+
+def softmax_cross_entropy(
+    logits: jax.Array,
+    labels: jax.Array,
+    axis: int | tuple[int, ...] = -1,
+    where: jax.Array | None = None,
+) -> jax.Array:
+    """Compute the cross entropy between the softmax of logits and label weights.
+
+    For one-hot, smoothed or otherwise soft labels; `softmax_cross_entropy_with_integer_labels` is the sibling for
+    class numbers.
+
+    Math:
+      L = -sum_i labels_i log p_i, p = softmax(logits), 0 log 0 = 0.
+      VJP: dlogits = g (p sum_i labels_i - labels), dlabels = -g log p.
+
+    Args:
+      logits: `[*batch, C]`, floating; the classes may stand along any `axis`.
+      labels: weights of the classes, broadcastable to logits; the sum need not be 1.
+      axis: the axis or axes of the classes.
+      where: bool, of the shape of logits or of the result; classes or examples where it is False take no part.
+
+    Returns:
+      `[*batch]`, the shape of logits without `axis`, in the dtype of logits (of labels, where that is wider).
+
+    Gradient:
+      Smooth. Where a label of 0 meets a logit of -inf, both gradients are 0.
+
+    Raises:
+      TypeError: logits are not floating, or where is not bool.
+      ValueError: axis is out of range, or labels or where do not fit the shape of logits.
+
+    Example:
+      >>> import jax.numpy as jnp, jaxcnn
+      >>> logits, labels = jnp.array([-jnp.inf, 0.0, 0.0]), jnp.array([0.0, 1.0, 0.0])
+      >>> print(jaxcnn.softmax_cross_entropy(logits, labels).round(4))
+      0.6931
+
+    References:
+      Goodfellow, Bengio and Courville 2016, "Deep learning", section 6.2.
+    """
+    logits, labels = as_floating("logits", logits), jnp.asarray(labels)
+    axes = canonical_axes(axis, logits.ndim)
+    if not jnp.issubdtype(labels.dtype, jnp.floating):
+        labels = labels.astype(logits.dtype)
+    dtype = jnp.promote_types(logits.dtype, labels.dtype)
+    try:
+        labels = jnp.broadcast_to(labels, logits.shape)
+    except ValueError:
+        raise ValueError(f"labels shape (={labels.shape}) must broadcast to logits (shape {logits.shape})") from None
+    return _compiled_cross_entropy(
+        logits.astype(dtype), labels.astype(dtype), _class_mask(where, logits.shape, axes), axes
+    )
+
+
+def _class_mask(where: Any, shape: tuple[int, ...], axes: Axes) -> jax.Array | None:
+    """Return `where` in the full shape; one of lower rank is spread over the classes."""
+    if where is not None and jnp.ndim(where) == len(shape) - len(axes):
+        where = jnp.expand_dims(where, axes)
+    return as_mask(where, shape)
+
+
+def _cross_entropy_residuals(logits: jax.Array, labels: jax.Array, where: jax.Array | None, axes: Axes) -> Residuals:
+    _, top, log_sum = log_normalise(logits, where, axes)
+    return Residuals(logits, labels, where, top, log_sum)
+
+
+def _cross_entropy_parts(residuals: Residuals) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return labels, log p and p in float32 or wider, all 0 where a class takes no part."""
+    logits, labels = widen(residuals.logits), widen(residuals.labels)
+    out = (labels == 0) & (logits == -jnp.inf)
+    if residuals.where is not None:
+        out = out | ~residuals.where
+    zero = jnp.zeros_like(logits)
+    log_p = jnp.where(out, zero, logits) - residuals.top - residuals.log_sum
+    return jnp.where(out, zero, labels), jnp.where(out, zero, log_p), jnp.where(out, zero, jnp.exp(log_p))
+
+
+def _cross_entropy_impl(logits: jax.Array, labels: jax.Array, where: jax.Array | None, axes: Axes) -> jax.Array:
+    labels_in, log_p, _ = _cross_entropy_parts(_cross_entropy_residuals(logits, labels, where, axes))
+    return -jnp.sum(labels_in * log_p, axes).astype(logits.dtype)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
+def _cross_entropy(logits: jax.Array, labels: jax.Array, where: jax.Array | None, axes: Axes) -> jax.Array:
+    return _cross_entropy_impl(logits, labels, where, axes)
+
+
+def _cross_entropy_fwd(
+    logits: jax.Array, labels: jax.Array, where: jax.Array | None, axes: Axes
+) -> tuple[jax.Array, Residuals]:
+    residuals = _cross_entropy_residuals(logits, labels, where, axes)
+    return _cross_entropy_impl(logits, labels, where, axes), residuals
+
+
+def _cross_entropy_bwd(axes: Axes, residuals: Residuals, g: jax.Array) -> tuple[jax.Array, jax.Array, None]:
+    labels, log_p, p = _cross_entropy_parts(residuals)
+    wide_g = jnp.expand_dims(widen(g), axes)
+    dlogits = wide_g * (p * jnp.sum(labels, axes, keepdims=True) - labels)
+    return dlogits.astype(g.dtype), (-wide_g * log_p).astype(g.dtype), None
+
+
+_cross_entropy.defvjp(_cross_entropy_fwd, _cross_entropy_bwd)
+_compiled_cross_entropy = compiled(_cross_entropy, "softmax_cross_entropy", static_argnums=(3,))
+
+
+def softmax_cross_entropy_with_integer_labels(
+    logits: jax.Array,
+    labels: jax.Array,
+    axis: int | tuple[int, ...] = -1,
+    where: jax.Array | None = None,
+) -> jax.Array:
+    """Compute the cross entropy between the softmax of logits and class numbers.
+
+    For hard labels, without a one-hot array; `softmax_cross_entropy` is the sibling for label weights.
+
+    Math:
+      L = log sum_j exp(logits_j) - logits_labels. VJP: dlogits = g (p - onehot(labels)), p = softmax(logits).
+
+    Args:
+      logits: `[*batch, C]`, floating; the classes may stand along any `axis`.
+      labels: `[*batch]`, integers in [0, C).
+      axis: the axis of the classes, or several, which then count as one in row-major order.
+      where: bool, of the shape of logits or of the result; classes or examples where it is False take no part.
+
+    Returns:
+      `[*batch]`, the shape of logits without `axis`, in the dtype of logits. A label outside [0, C) gives nan.
+
+    Gradient:
+      Smooth. Labels have none. A label outside [0, C) gives nan.
+
+    Raises:
+      TypeError: logits are not floating, labels not integers, or where is not bool.
+      ValueError: axis is out of range, or labels or where do not fit the shape of logits.
+
+    Example:
+      >>> import jax.numpy as jnp, jaxcnn
+      >>> print(jaxcnn.softmax_cross_entropy_with_integer_labels(jnp.zeros((1, 4)), jnp.array([2])).round(4))
+      [1.3863]
+
+    References:
+      Goodfellow, Bengio and Courville 2016, "Deep learning", section 6.2.
+    """
+    logits, labels = as_floating("logits", logits), jnp.asarray(labels)
+    if not jnp.issubdtype(labels.dtype, jnp.integer):
+        raise TypeError(f"labels dtype (={labels.dtype}) must be an integer dtype")
+    axes = canonical_axes(axis, logits.ndim)
+    batch = tuple(a for a in range(logits.ndim) if a not in axes)
+    batch_shape = tuple(logits.shape[a] for a in batch)
+    if labels.shape != batch_shape:
+        raise ValueError(f"labels shape (={labels.shape}) must be {batch_shape} for logits of shape {logits.shape}")
+    mask = _class_mask(where, logits.shape, axes)
+    logits, mask = (None if a is None else a.transpose(*batch, *axes).reshape(*batch_shape, -1) for a in (logits, mask))
+    return _compiled_integer_cross_entropy(logits, labels, mask)
+
+
+def _one_hot(labels: jax.Array, classes: int) -> jax.Array:
+    wide = labels.astype(jnp.int32) if labels.dtype.itemsize < 4 else labels
+    return wide[..., None] == jnp.arange(classes, dtype=wide.dtype)
+
+
+def _only_valid(value: jax.Array, one_hot: jax.Array, where: jax.Array | None) -> jax.Array:
+    """Return `value` of each example, nan where the label is no class, 0 where no class takes part."""
+    value = jnp.where(jnp.any(one_hot, -1), value, jnp.full_like(value, jnp.nan))
+    return value if where is None else jnp.where(jnp.any(where, -1), value, jnp.zeros_like(value))
+
+
+def _integer_cross_entropy_impl(logits: jax.Array, labels: jax.Array, where: jax.Array | None) -> jax.Array:
+    _, top, log_sum = log_normalise(logits, where, (-1,))
+    one_hot = _one_hot(labels, logits.shape[-1])
+    shifted = widen(logits) - top
+    log_p = jnp.sum(jnp.where(one_hot, shifted, jnp.zeros_like(shifted)), -1) - log_sum.squeeze(-1)
+    return _only_valid(-log_p, one_hot, where).astype(logits.dtype)
+
+
+@jax.custom_vjp
+def _integer_cross_entropy(logits: jax.Array, labels: jax.Array, where: jax.Array | None) -> jax.Array:
+    return _integer_cross_entropy_impl(logits, labels, where)
+
+
+def _integer_cross_entropy_fwd(
+    logits: jax.Array, labels: jax.Array, where: jax.Array | None
+) -> tuple[jax.Array, Residuals]:
+    _, top, log_sum = log_normalise(logits, where, (-1,))
+    return _integer_cross_entropy_impl(logits, labels, where), Residuals(logits, labels, where, top, log_sum)
+
+
+def _integer_cross_entropy_bwd(residuals: Residuals, g: jax.Array) -> tuple[jax.Array, None, None]:
+    logits, labels, where, top, log_sum = residuals
+    one_hot = _one_hot(labels, logits.shape[-1])
+    p = jnp.exp(widen(logits) - top - log_sum)
+    if where is not None:
+        p = jnp.where(where, p, jnp.zeros_like(p))
+    wide_g = _only_valid(widen(g), one_hot, where)[..., None]
+    return (wide_g * (p - one_hot.astype(p.dtype))).astype(g.dtype), None, None
+
+
+_integer_cross_entropy.defvjp(_integer_cross_entropy_fwd, _integer_cross_entropy_bwd)
+_compiled_integer_cross_entropy = compiled(_integer_cross_entropy, "softmax_cross_entropy_with_integer_labels")
+
+
+def squared_error(predictions: jax.Array, targets: jax.Array | None = None) -> jax.Array:
+    """Square the difference between predictions and targets, element by element.
+
+    For regression, without the factor 1/2 of some texts; the cross entropies are for classes.
+
+    Math:
+      L = (predictions - targets)^2. VJP: dpredictions = 2 g (predictions - targets), dtargets = -dpredictions.
+
+    Args:
+      predictions: floating, any shape.
+      targets: of the shape and dtype of predictions; None is 0.
+
+    Returns:
+      An array of the shape and dtype of predictions.
+
+    Gradient:
+      Smooth.
+
+    Raises:
+      TypeError: predictions are not floating, or the dtypes differ.
+      ValueError: the shapes differ.
+
+    Example:
+      >>> import jax.numpy as jnp, jaxcnn
+      >>> print(jaxcnn.squared_error(jnp.array([1.0, 2.0]), jnp.array([0.0, 4.0])))
+      [1. 4.]
+
+    References:
+      Goodfellow, Bengio and Courville 2016, "Deep learning", section 5.5.
+    """
+    predictions = as_floating("predictions", predictions)
+    targets = jnp.zeros_like(predictions) if targets is None else as_floating("targets", targets)
+    require_same_dtype("targets", targets, "predictions", predictions)
+    if targets.shape != predictions.shape:
+        raise ValueError(f"targets shape (={targets.shape}) must equal predictions shape (={predictions.shape})")
+    return _compiled_squared_error(predictions, targets)
+
+
+def _squared_error_impl(predictions: jax.Array, targets: jax.Array) -> jax.Array:
+    error = widen(predictions) - widen(targets)
+    return (error * error).astype(predictions.dtype)
+
+
+@jax.custom_vjp
+def _squared_error(predictions: jax.Array, targets: jax.Array) -> jax.Array:
+    return _squared_error_impl(predictions, targets)
+
+
+def _squared_error_fwd(predictions: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
+    # The error, in the dtype of predictions: one array for both cotangents.
+    return _squared_error_impl(predictions, targets), predictions - targets
+
+
+def _squared_error_bwd(error: jax.Array, g: jax.Array) -> tuple[jax.Array, jax.Array]:
+    dpredictions = (2 * widen(g) * widen(error)).astype(g.dtype)
+    return dpredictions, -dpredictions
+
+
+_squared_error.defvjp(_squared_error_fwd, _squared_error_bwd)
+_compiled_squared_error = compiled(_squared_error, "squared_error")

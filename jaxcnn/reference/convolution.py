@@ -1,0 +1,56 @@
+"""Convolution as one `lax.conv_general_dilated`, differentiated by JAX."""
+
+import string
+from typing import Any
+
+import jax
+from jax import lax
+
+from jaxcnn.ops._dtypes import as_floating, canonical_precision, canonical_preferred
+from jaxcnn.ops._rule import merge_batch
+from jaxcnn.ops._window import PaddingLike
+from jaxcnn.ops.convolution import conv_config
+from jaxcnn.reference.linear import bias_add
+
+
+def conv(
+    x: jax.Array,
+    kernel: jax.Array,
+    bias: jax.Array | None = None,
+    *,
+    strides: Any = 1,
+    padding: PaddingLike = "SAME",
+    input_dilation: Any = 1,
+    kernel_dilation: Any = 1,
+    feature_group_count: int = 1,
+    precision: Any = None,
+    preferred_element_type: Any = None,
+) -> jax.Array:
+    """Convolve; the autodiff twin of `jaxcnn.conv`."""
+    x, kernel = as_floating("x", x), as_floating("kernel", kernel)
+    config = conv_config(
+        x.shape,
+        kernel.shape,
+        strides=strides,
+        padding=padding,
+        input_dilation=input_dilation,
+        kernel_dilation=kernel_dilation,
+        feature_group_count=feature_group_count,
+        precision=canonical_precision(precision),
+        preferred_element_type=canonical_preferred(preferred_element_type, x.dtype),
+    )
+    spatial = string.digits[: len(config.strides)]
+    y = lax.conv_general_dilated(
+        merge_batch(x, kernel.ndim - 1),
+        kernel,
+        config.strides,
+        config.padding,
+        lhs_dilation=config.input_dilation,
+        rhs_dilation=config.kernel_dilation,
+        dimension_numbers=(f"N{spatial}C", f"{spatial}IO", f"N{spatial}C"),
+        feature_group_count=config.feature_group_count,
+        precision=config.precision,
+        preferred_element_type=config.preferred_element_type,
+    )
+    y = y.reshape(*x.shape[: 1 - kernel.ndim], *y.shape[1:])
+    return y if bias is None else bias_add(y, bias)
