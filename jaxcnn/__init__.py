@@ -1,5 +1,9 @@
 """jaxcnn: functional CNN layers in JAX whose backward rules were derived by hand."""
 
+from jaxcnn import data as data
+from jaxcnn import gradcheck as gradcheck
+from jaxcnn import ops as ops
+from jaxcnn import reference as reference
 from jaxcnn.ops.activations import leaky_relu as leaky_relu
 from jaxcnn.ops.activations import relu as relu
 from jaxcnn.ops.activations import sigmoid as sigmoid

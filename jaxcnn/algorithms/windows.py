@@ -1,4 +1,4 @@
-"""Pooling: the maximum of a box, one spatial axis at a time, and its sum.
+"""Pooling one spatial axis at a time: the maximum or the sum of a box is that along each axis in turn.
 
 Maximum. Along one axis, output o looks at its taps t = 0 .. K - 1, at o * stride + t - low, in order; a tap takes
 the place of the best so far when it is greater, or when it is the first NaN; padding never does. The index of the
@@ -6,15 +6,18 @@ winning tap is kept. Taking the last spatial axis first and the first one last, 
 maximum in row-major order: each row keeps its first maximum, and of the rows with the same maximum the first is kept.
 The gradient goes the same way back: along each axis, tap t of output o receives g[o] where the index is t.
 The chain of selections also differentiates to that choice, which maxima over slices would not (at a tie).
-Cost: D * K comparisons an output for windows of K elements along each of D axes, instead of K^D. The indices take one
-byte for each element of each axis' result while K <= 256.
 
-Sum. One `reduce_window`; its adjoint sums, for every input, the g of the windows that cover it: windows of the same
-size, at stride 1, over g with stride - 1 zeros between its elements. Cost: K^D additions an element.
+Sum. y[o] is the sum of its taps, and tap t of output o receives g[o]. Both go by blocks: the taps j * stride to
+(j + 1) * stride - 1 of all windows lie end to end in the padded input, so that block j is one reshape to [O, stride],
+forwards and backwards, and windows that do not overlap need one block and no addition.
+
+Cost, for windows of K elements along each of D axes: D * K comparisons or additions an output instead of K^D; the
+indices of a maximum take one byte for each element of each axis' result while K <= 256.
 """
 
+import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -31,72 +34,139 @@ def max_forward(x: jax.Array, config: "PoolConfig") -> tuple[jax.Array, tuple[ja
     The taps of spatial axis a have the output's size along a and the later axes, the input's along the earlier ones.
     """
     taps: list[jax.Array] = []
-    for axis in reversed(range(len(config.window))):
-        x, winner = _max_along(x, axis + 1, config.window[axis], config.strides[axis], config.padding[axis])
+    for axis in reversed(range(1, x.ndim - 1)):
+        x, winner = _max_along(x, axis, _along(config, axis))
         taps.insert(0, winner)
     return x, tuple(taps)
 
 
 def max_dx(g: jax.Array, taps: Sequence[jax.Array], config: "PoolConfig") -> jax.Array:
     """Return the cotangent of x: every g at the winner of its window, added where windows overlap."""
-    for axis, winner in enumerate(taps):
-        window, stride, (low, _) = config.window[axis], config.strides[axis], config.padding[axis]
-        size = config.input_size[axis]
-        contributions = [
-            _place(jnp.where(winner == t, g, jnp.zeros_like(g)), axis + 1, t - low, size, stride) for t in range(window)
-        ]
-        g = sum(contributions[1:], start=contributions[0])
+    for axis, winner in enumerate(taps, start=1):
+        geometry = _along(config, axis)
+        blocks = []
+        for block in geometry.blocks:
+            numbers = np.array(block, winner.dtype).reshape(-1, *[1] * (g.ndim - axis - 1))
+            chosen = jnp.expand_dims(winner, axis + 1) == jnp.expand_dims(numbers, range(axis + 1))
+            spread = jnp.broadcast_to(jnp.expand_dims(g, axis + 1), chosen.shape)
+            blocks.append(jnp.where(chosen, spread, jnp.zeros_like(spread)))
+        g = _put_blocks(blocks, axis, geometry)
     return g
 
 
 def sum_forward(x: jax.Array, config: "PoolConfig") -> jax.Array:
     """Return the window sums of x `[N, *spatial, C]`, in the dtype of x."""
-    return _window_sum(x, config.window, config.strides, config.padding)
+    for axis in range(1, x.ndim - 1):
+        sums = [_sum_taps(block, axis + 1) for block in _take_blocks(x, axis, _along(config, axis))]
+        x = functools.reduce(jnp.add, sums)
+    return x
 
 
 def sum_dx(g: jax.Array, config: "PoolConfig") -> jax.Array:
     """Return the cotangent of x: at each element, the sum of the g whose window covers it."""
-    rank = len(config.window)
-    for axis in range(rank):
-        window, stride, (low, _) = config.window[axis], config.strides[axis], config.padding[axis]
-        g = _place(g, axis + 1, window - 1 - low, config.input_size[axis] + window - 1, stride)
-    return _window_sum(g, config.window, (1,) * rank, ((0, 0),) * rank)
+    for axis in range(1, g.ndim - 1):
+        geometry = _along(config, axis)
+        column = jnp.expand_dims(g, axis + 1)
+        shapes = [(*g.shape[: axis + 1], len(block), *g.shape[axis + 1 :]) for block in geometry.blocks]
+        g = _put_blocks([jnp.broadcast_to(column, shape) for shape in shapes], axis, geometry)
+    return g
 
 
 def window_counts(config: "PoolConfig") -> np.ndarray:
     """Return how many elements of the input each window holds, padding not counted: `[1, *spatial_out, 1]`."""
     counts = np.ones((1,), np.int64)
-    for window, stride, padding, size in zip(*config, strict=True):
-        counts = counts[..., None] * sum(_inside(t, size, window, stride, padding) for t in range(window))
+    for axis in range(1, len(config.window) + 1):
+        geometry = _along(config, axis)
+        counts = counts[..., None] * sum(_inside(t, geometry) for t in range(geometry.window))
     return counts[..., None]
 
 
-def _inside(t: int, size: int, window: int, stride: int, padding: tuple[int, int]) -> np.ndarray:
-    """Return, for every output along one axis, whether tap t of its window lies inside the input."""
-    position = np.arange((size + sum(padding) - window) // stride + 1) * stride + t - padding[0]
-    return (position >= 0) & (position < size)
+class _Axis(NamedTuple):
+    """The windows along one axis."""
+
+    window: int
+    stride: int
+    padding: tuple[int, int]
+    size: int  # of the input
+
+    @property
+    def outputs(self) -> int:
+        return (self.size + sum(self.padding) - self.window) // self.stride + 1
+
+    @property
+    def blocks(self) -> list[range]:
+        """The taps of every block: at most `stride` of them, and the first a multiple of it."""
+        return [range(t, min(t + self.stride, self.window)) for t in range(0, self.window, self.stride)]
 
 
-def _max_along(
-    x: jax.Array, axis: int, window: int, stride: int, padding: tuple[int, int]
-) -> tuple[jax.Array, jax.Array]:
-    """Return the maxima of the windows along one axis, and the winning taps."""
+def _along(config: "PoolConfig", axis: int) -> _Axis:
+    """Return the geometry of axis `axis` of an array `[N, *spatial, C]`."""
+    return _Axis(
+        config.window[axis - 1], config.strides[axis - 1], config.padding[axis - 1], config.input_size[axis - 1]
+    )
+
+
+def _inside(t: int, geometry: _Axis) -> np.ndarray:
+    """Return, for every output, whether tap t of its window lies inside the input."""
+    position = np.arange(geometry.outputs) * geometry.stride + t - geometry.padding[0]
+    return (position >= 0) & (position < geometry.size)
+
+
+def _sum_taps(block: jax.Array, axis: int) -> jax.Array:
+    """Sum over `axis`: a few taps as additions, which fuse into one loop, many as one reduction."""
+    if block.shape[axis] > 8:
+        return jnp.sum(block, axis)
+    taps = [lax.index_in_dim(block, t, axis, keepdims=False) for t in range(block.shape[axis])]
+    return functools.reduce(jnp.add, taps)
+
+
+def _take_blocks(x: jax.Array, axis: int, geometry: _Axis) -> list[jax.Array]:
+    """Return each block of taps as an array with the outputs along `axis` and the taps along the next."""
+    extent = geometry.outputs * geometry.stride
+    taken = []
+    for taps in geometry.blocks:
+        first = taps[0] - geometry.padding[0]
+        row = _pad(x, axis, -first, first + extent - geometry.size)
+        block = row.reshape(*x.shape[:axis], geometry.outputs, geometry.stride, *x.shape[axis + 1 :])
+        taken.append(lax.slice_in_dim(block, 0, len(taps), axis=axis + 1))
+    return taken
+
+
+def _put_blocks(blocks: Sequence[jax.Array], axis: int, geometry: _Axis) -> jax.Array:
+    """Add each block to where `_take_blocks` took it from: its adjoint."""
+    extent = geometry.outputs * geometry.stride
+    rows = []
+    for taps, block in zip(geometry.blocks, blocks, strict=True):
+        first = taps[0] - geometry.padding[0]
+        full = _pad(block, axis + 1, 0, geometry.stride - len(taps))
+        row = full.reshape(*full.shape[:axis], extent, *full.shape[axis + 2 :])
+        rows.append(_pad(row, axis, first, geometry.size - first - extent))
+    return functools.reduce(jnp.add, rows)
+
+
+def _pad(x: jax.Array, axis: int, low: int, high: int, value: float = 0) -> jax.Array:
+    """Pad along one axis; a negative number crops."""
     widths = [(0, 0, 0)] * x.ndim
-    widths[axis] = (*padding, 0)
+    widths[axis] = (low, high, 0)
+    return lax.pad(x, jnp.array(value, x.dtype), widths)
+
+
+def _max_along(x: jax.Array, axis: int, geometry: _Axis) -> tuple[jax.Array, jax.Array]:
+    """Return the maxima of the windows along one axis, and the winning taps."""
     lowest = -jnp.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
-    padded = lax.pad(x, jnp.array(lowest, x.dtype), widths)
+    padded = _pad(x, axis, *geometry.padding, lowest)
     column = [1] * x.ndim
     column[axis] = -1
 
     def tap(t: int) -> tuple[jax.Array, np.ndarray]:
-        inside = _inside(t, x.shape[axis], window, stride, padding)
-        last = t + (inside.size - 1) * stride + 1
-        return lax.slice_in_dim(padded, t, last, stride, axis), inside.reshape(column)
+        last = t + (geometry.outputs - 1) * geometry.stride + 1
+        value = lax.slice_in_dim(padded, t, last, geometry.stride, axis)
+        return value, _inside(t, geometry).reshape(column)
 
     best, have = tap(0)
-    index_dtype = np.min_scalar_type(window - 1)
+    index_dtype = np.min_scalar_type(geometry.window - 1)
     winner = jnp.zeros(best.shape, index_dtype)
-    for t in range(1, window):
+    for t in range(1, geometry.window):
         value, inside = tap(t)
         better = (value > best) | (jnp.isnan(value) & ~jnp.isnan(best))
         takes = (better | ~have) & inside
@@ -104,19 +174,3 @@ def _max_along(
         winner = jnp.where(takes, jnp.array(t, index_dtype), winner)
         have = have | inside
     return best, winner
-
-
-def _place(g: jax.Array, axis: int, first: int, size: int, stride: int) -> jax.Array:
-    """Put the elements of g `stride` apart into `size` zeros, the first at `first`; what falls outside is dropped."""
-    extent = (g.shape[axis] - 1) * stride + 1
-    widths = [(0, 0, 0)] * g.ndim
-    widths[axis] = (first, size - first - extent, stride - 1)
-    return lax.pad(g, jnp.zeros((), g.dtype), widths)
-
-
-def _window_sum(
-    x: jax.Array, window: tuple[int, ...], strides: tuple[int, ...], padding: Sequence[tuple[int, int]]
-) -> jax.Array:
-    return lax.reduce_window(
-        x, np.zeros((), x.dtype), lax.add, (1, *window, 1), (1, *strides, 1), [(0, 0), *padding, (0, 0)]
-    )

@@ -37,10 +37,19 @@ def as_mask(where: Any, shape: tuple[int, ...]) -> jax.Array | None:
     mask = jnp.asarray(where)
     if mask.dtype != jnp.bool_:
         raise TypeError(f"where dtype (={mask.dtype}) must be bool")
+    return broadcast_to("where", mask, shape)
+
+
+def broadcast_to(name: str, x: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Return `x` in `shape`.
+
+    Raises:
+      ValueError: it does not broadcast.
+    """
     try:
-        return jnp.broadcast_to(mask, shape)
+        return jnp.broadcast_to(x, shape)
     except ValueError:
-        raise ValueError(f"where shape (={mask.shape}) must broadcast to {shape}") from None
+        raise ValueError(f"{name} shape (={x.shape}) must broadcast to {shape}") from None
 
 
 def log_normalise(

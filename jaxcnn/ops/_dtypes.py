@@ -9,7 +9,12 @@ import numpy as np
 
 def accumulation_dtype(dtype: Any) -> np.dtype:
     """Return the dtype in which values of `dtype` are summed: float32, or `dtype` where that is wider."""
-    return jnp.promote_types(dtype, jnp.float32)
+    return jnp.dtype(jnp.float32 if is_wider(jnp.float32, dtype) else dtype)
+
+
+def is_wider(dtype: Any, other: Any) -> bool:
+    """Return whether floating `dtype` has more bits than `other`."""
+    return jnp.finfo(dtype).bits > jnp.finfo(other).bits
 
 
 def widen(x: jax.Array) -> jax.Array:
@@ -62,11 +67,13 @@ def canonical_preferred(preferred_element_type: Any, dtype: Any) -> np.dtype | N
     """Return the output dtype that a caller of conv or dense asked for, None where it is that of the operands.
 
     Raises:
-      TypeError: it is not a floating dtype, or narrower than `dtype`.
+      TypeError: it is neither `dtype` nor a wider floating dtype.
     """
     if preferred_element_type is None:
         return None
     preferred = jnp.dtype(preferred_element_type)
-    if not jnp.issubdtype(preferred, jnp.floating) or jnp.promote_types(preferred, dtype) != preferred:
-        raise TypeError(f"preferred_element_type (={preferred}) must be a floating dtype no narrower than {dtype}")
-    return None if preferred == dtype else preferred
+    if preferred == dtype:
+        return None
+    if not jnp.issubdtype(preferred, jnp.floating) or not is_wider(preferred, dtype):
+        raise TypeError(f"preferred_element_type (={preferred}) must be {dtype} or a wider floating dtype")
+    return preferred

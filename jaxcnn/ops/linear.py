@@ -32,6 +32,7 @@ from jaxcnn.ops._dtypes import (
     as_floating,
     canonical_precision,
     canonical_preferred,
+    is_wider,
     require_same_dtype,
 )
 from jaxcnn.ops._rule import compiled, merge_batch
@@ -163,7 +164,7 @@ def bias_add(x: jax.Array, bias: jax.Array) -> jax.Array:
       Rumelhart, Hinton and Williams 1986.
     """
     x, bias = as_floating("x", x), as_floating("bias", bias)
-    if bias.dtype != x.dtype and jnp.finfo(bias.dtype).bits >= jnp.finfo(x.dtype).bits:
+    if bias.dtype != x.dtype and not is_wider(x.dtype, bias.dtype):
         raise TypeError(f"bias dtype (={bias.dtype}) must be that of x (={x.dtype}) or narrower")
     if x.ndim < 1 or bias.shape != x.shape[-1:]:
         raise ValueError(f"bias shape (={bias.shape}) must be [C] for the last axis of x (shape {x.shape})")

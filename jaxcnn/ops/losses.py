@@ -16,7 +16,7 @@ large first.
 
 Squared error: L = (p - t)^2, dL/dp = 2 (p - t), so dp = 2 g (p - t) and dt = -dp. Residual: the error p - t.
 
-References: Bridle 1990; Goodfellow, Bengio and Courville 2016, "Deep learning", section 6.2.
+References: Goodfellow, Bengio and Courville 2016, "Deep learning", sections 5.5 and 6.2.
 """
 
 import functools
@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.ops._axes import as_mask, canonical_axes, log_normalise
+from jaxcnn.ops._axes import as_mask, broadcast_to, canonical_axes, log_normalise
 from jaxcnn.ops._dtypes import as_floating, require_same_dtype, widen
 from jaxcnn.ops._rule import compiled
 
@@ -50,8 +50,7 @@ def softmax_cross_entropy(
 ) -> jax.Array:
     """Compute the cross entropy between the softmax of logits and label weights.
 
-    For one-hot, smoothed or otherwise soft labels; `softmax_cross_entropy_with_integer_labels` is the sibling for
-    class numbers.
+    For one-hot or soft labels; `softmax_cross_entropy_with_integer_labels` is the sibling for class numbers.
 
     Math:
       L = -sum_i labels_i log p_i, p = softmax(logits), 0 log 0 = 0.
@@ -87,10 +86,7 @@ def softmax_cross_entropy(
     if not jnp.issubdtype(labels.dtype, jnp.floating):
         labels = labels.astype(logits.dtype)
     dtype = jnp.promote_types(logits.dtype, labels.dtype)
-    try:
-        labels = jnp.broadcast_to(labels, logits.shape)
-    except ValueError:
-        raise ValueError(f"labels shape (={labels.shape}) must broadcast to logits (shape {logits.shape})") from None
+    labels = broadcast_to("labels", labels, logits.shape)
     return _compiled_cross_entropy(
         logits.astype(dtype), labels.astype(dtype), _class_mask(where, logits.shape, axes), axes
     )
@@ -199,7 +195,7 @@ def softmax_cross_entropy_with_integer_labels(
 
 def _one_hot(labels: jax.Array, classes: int) -> jax.Array:
     wide = labels.astype(jnp.int32) if labels.dtype.itemsize < 4 else labels
-    return wide[..., None] == jnp.arange(classes, dtype=wide.dtype)
+    return wide[..., None] == jax.lax.broadcasted_iota(wide.dtype, (*labels.shape, classes), labels.ndim)
 
 
 def _only_valid(value: jax.Array, one_hot: jax.Array, where: jax.Array | None) -> jax.Array:
@@ -211,8 +207,8 @@ def _only_valid(value: jax.Array, one_hot: jax.Array, where: jax.Array | None) -
 def _integer_cross_entropy_impl(logits: jax.Array, labels: jax.Array, where: jax.Array | None) -> jax.Array:
     _, top, log_sum = log_normalise(logits, where, (-1,))
     one_hot = _one_hot(labels, logits.shape[-1])
-    shifted = widen(logits) - top
-    log_p = jnp.sum(jnp.where(one_hot, shifted, jnp.zeros_like(shifted)), -1) - log_sum.squeeze(-1)
+    log_p = widen(logits) - top - log_sum
+    log_p = jnp.sum(jnp.where(one_hot, log_p, jnp.zeros_like(log_p)), -1)
     return _only_valid(-log_p, one_hot, where).astype(logits.dtype)
 
 

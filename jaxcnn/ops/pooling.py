@@ -218,7 +218,8 @@ def global_avg_pool(x: jax.Array, *, spatial_rank: int | None = None) -> jax.Arr
     (rank,) = canonical_ints("spatial_rank", x.ndim - 2 if spatial_rank is None else spatial_rank, 1, minimum=-2)
     if not 1 <= rank <= x.ndim - 1:
         raise ValueError(f"spatial_rank (={rank}) must be 1 to {x.ndim - 1} for x of shape {x.shape}")
-    y = avg_pool(x, x.shape[-rank - 1 : -1])
+    everything = x.shape[-rank - 1 : -1]
+    y = avg_pool(x, everything, everything)
     return y.reshape(*x.shape[: -rank - 1], x.shape[-1])
 
 

@@ -1,0 +1,65 @@
+"""Derivatives by central differences in float64: the check that trusts neither hand rules nor autodiff.
+
+For L(x) = sum_j g_j y_j(x), dL/dx_i is close to sum_j g_j (y_j(x + h e_i) - y_j(x - h e_i)) / 2h, with an error of
+h^2 / 6 times the third derivative and of eps |y| / h from rounding. The difference of the outputs is taken before the
+sum, so that outputs which x_i does not reach cancel exactly.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+STEP = 1e-6
+
+
+def finite_difference_gradient(
+    fn: Callable[..., jax.Array],
+    args: Sequence[Any],
+    argnum: int,
+    cotangent: np.ndarray,
+    indices: Sequence[tuple[int, ...]] | None = None,
+) -> np.ndarray:
+    """Return dL/dx_i for elements i of one argument, L = sum(cotangent * fn(*args)), in float64.
+
+    Args:
+      fn: a function of arrays that returns one array; it is compiled once.
+      args: its arguments; floating ones are taken in float64.
+      argnum: the argument x to differentiate, an array.
+      cotangent: the weights of the outputs, in the shape of fn's result.
+      indices: which elements of x; None takes all, in row-major order.
+
+    Returns:
+      One number an element, float64.
+    """
+    with jax.enable_x64(True):
+        args = [_in_float64(arg) for arg in args]
+        x = np.array(args[argnum])
+        evaluate = jax.jit(lambda value: fn(*args[:argnum], value, *args[argnum + 1 :]))
+        weights = np.asarray(cotangent, np.float64)
+        found = []
+        for index in np.ndindex(x.shape) if indices is None else indices:
+            sides = []
+            for step in (STEP, -STEP):
+                moved = x.copy()
+                moved[index] += step
+                sides.append((moved[index], np.asarray(evaluate(moved))))
+            (high, above), (low, below) = sides
+            found.append(np.sum(weights * (above - below)) / (high - low))
+        return np.array(found)
+
+
+def sample_indices(shape: tuple[int, ...], count: int, seed: int = 0) -> list[tuple[int, ...]]:
+    """Return `count` different indices into an array of `shape`, or all of them where there are no more."""
+    size = int(np.prod(shape))
+    chosen = np.random.default_rng(seed).permutation(size)[:count]
+    return [tuple(int(i) for i in np.unravel_index(c, shape)) for c in np.sort(chosen)]
+
+
+def _in_float64(arg: Any) -> Any:
+    def upcast(leaf: Any) -> Any:
+        return np.asarray(leaf, np.float64) if jnp.issubdtype(jnp.result_type(leaf), jnp.floating) else leaf
+
+    return jax.tree.map(upcast, arg)

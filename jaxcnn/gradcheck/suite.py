@@ -1,0 +1,135 @@
+"""The run behind `scripts/compare_gradients.py`: every public op on its cases, and the models, in several dtypes."""
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jaxcnn.ops
+import jaxcnn.reference
+from jaxcnn.gradcheck.cases import CASES, Case
+from jaxcnn.gradcheck.comparison import compare
+from jaxcnn.gradcheck.finite_differences import finite_difference_gradient, sample_indices
+from jaxcnn.gradcheck.report import Report, Row
+from jaxcnn.gradcheck.tolerances import FINITE_DIFFERENCE_RTOL
+from jaxcnn.models import lenet, tutorial
+
+DTYPES = ("float64", "float32", "bfloat16")
+ELEMENTS = 16  # of each array, checked by finite differences
+
+# Rounding to half precision turns some units of a network on or off and moves some maxima, so that the gradient of any
+# half-precision program is far from that in float64: a network's may be this many times as far as plain autodiff's.
+HALF_NETWORK_SLACK = 2.0
+
+
+class Network(NamedTuple):
+    """The losses of a model, one an example, as a function of its parameters and images."""
+
+    name: str
+    constructor: Callable[[ModuleType], Any]
+    input_shape: tuple[int, int, int]
+    batch: int
+    argnums: tuple[int, ...] = (0, 1)
+
+    @property
+    def manual(self) -> Callable[..., jax.Array]:
+        """The losses by the rules of `jaxcnn.ops`."""
+        return functools.partial(self._losses, jaxcnn.ops)
+
+    @property
+    def auto(self) -> Callable[..., jax.Array]:
+        """The losses by `jaxcnn.reference`."""
+        return functools.partial(self._losses, jaxcnn.reference)
+
+    def args(self, dtype: Any) -> tuple[Any, ...]:
+        """Return parameters, images and labels."""
+        params, _ = self.constructor(jaxcnn.ops).init(jax.random.key(0), self.input_shape, dtype)
+        images = np.random.default_rng(0).standard_normal((self.batch, *self.input_shape))
+        return params, jnp.asarray(images, dtype), jnp.arange(self.batch, dtype=jnp.int32) % 2
+
+    def _losses(self, ops: ModuleType, params: Any, images: jax.Array, labels: jax.Array) -> jax.Array:
+        logits, _ = self.constructor(ops).apply(params, {}, images, train=True, key=None)
+        return ops.softmax_cross_entropy_with_integer_labels(logits, labels)
+
+
+Subject = Case | Network
+
+SUBJECTS: tuple[Subject, ...] = (
+    *CASES,
+    Network("lenet", lenet, (28, 28, 1), batch=4),
+    Network("tutorial", tutorial, (4, 4, 1), batch=3),
+)
+
+
+class Outcome(NamedTuple):
+    """What was found about one subject in one dtype."""
+
+    name: str
+    dtype: str
+    report: Report
+    finite_differences: dict[str, float]  # path to the relative difference; float64 only
+
+    @property
+    def ok(self) -> bool:
+        """Whether manual, judge and finite differences agree."""
+        return self.report.ok and all(map(self.differences_ok, self.finite_differences))
+
+    def differences_ok(self, path: str) -> bool:
+        """Whether finite differences agree at `path`; they do where they were not taken."""
+        return self.finite_differences.get(path, 0.0) <= FINITE_DIFFERENCE_RTOL
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the outcome in types that JSON holds."""
+        return {
+            "name": self.name,
+            "dtype": self.dtype,
+            "ok": self.ok,
+            "finite_differences": {path: str(v) if np.isnan(v) else v for path, v in self.finite_differences.items()},
+            **{key: value for key, value in self.report.to_dict().items() if key != "ok"},
+        }
+
+
+def run(subjects: Sequence[Subject] = SUBJECTS, dtypes: Sequence[str] = DTYPES) -> Iterator[Outcome]:
+    """Yield the outcome of every subject in every dtype."""
+    for subject in subjects:
+        for dtype in dtypes:
+            with jax.enable_x64(dtype == "float64"):
+                args = subject.args(dtype)
+                report = compare(jax.jit(subject.manual), jax.jit(subject.auto), *args, argnums=subject.argnums)
+                if isinstance(subject, Network) and dtype not in ("float64", "float32"):
+                    report = report._replace(rows=tuple(map(_as_far_as_autodiff, report.rows)))
+                differences = _finite_differences(subject, args, report) if dtype == "float64" else {}
+            yield Outcome(subject.name, dtype, report, differences)
+
+
+def _as_far_as_autodiff(row: Row) -> Row:
+    return row._replace(rtol=max(row.rtol, HALF_NETWORK_SLACK * (row.autodiff_rel or 0.0)))
+
+
+def _finite_differences(subject: Subject, args: tuple[Any, ...], report: Report) -> dict[str, float]:
+    """Return how far the manual gradient is from finite differences, at some elements of every argument."""
+    leaves, structure = jax.tree.flatten(args)
+    floating = [i for i, leaf in enumerate(leaves) if jnp.issubdtype(jnp.result_type(leaf), jnp.floating)]
+
+    def of_floating(*values: Any) -> jax.Array:
+        changed = dict(zip(floating, values, strict=True))
+        whole = [changed.get(i, leaf) for i, leaf in enumerate(leaves)]
+        return subject.manual(*jax.tree.unflatten(structure, whole))
+
+    values = [leaves[i] for i in floating]
+    outputs, pull = jax.vjp(of_floating, *values)
+    cotangent = np.random.default_rng(0).standard_normal(outputs.shape)
+    paths = [row.path for row in report.rows if row.kind == "gradient"]
+    found = {}
+    for position, (path, gradient) in enumerate(zip(paths, pull(jnp.asarray(cotangent)), strict=True)):
+        indices = sample_indices(gradient.shape, ELEMENTS)
+        gradient = np.asarray(gradient)
+        numeric = finite_difference_gradient(of_floating, values, position, cotangent, indices)
+        manual = np.array([gradient[index] for index in indices])
+        scale = float(np.max(np.abs(gradient), initial=np.finfo(np.float64).tiny))
+        found[path] = float(np.max(np.abs(manual - numeric), initial=0.0)) / scale
+    return found

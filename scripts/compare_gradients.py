@@ -1,0 +1,112 @@
+"""Compare the hand-derived gradients of every public op and of the models with automatic ones.
+
+Prints one row for each input of each case: the largest difference between the manual gradient and its judge
+(`jax.grad` of the reference; for half precision that in float64, rounded once), the same for plain autodiff in half
+precision, and in float64 the difference from central finite differences. Exits with status 1 when anything is off.
+"""
+
+import dataclasses
+import datetime
+import json
+import platform
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from jaxcnn._cli import fail, parse
+from jaxcnn.gradcheck.suite import DTYPES, SUBJECTS, Outcome, run
+
+COLUMNS = (
+    "case",
+    "dtype",
+    "array",
+    "shape",
+    "max abs",
+    "max rel",
+    "ulp",
+    "cosine",
+    "autodiff",
+    "fin. diff.",
+    "verdict",
+)
+
+
+@dataclasses.dataclass
+class Options:
+    """Compare manual with automatic gradients, over every public op and the models."""
+
+    only: str = ""
+    """Take only the cases whose name contains this text, such as "max_pool" or "lenet"."""
+    dtypes: tuple[Literal["float64", "float32", "bfloat16", "float16"], ...] = DTYPES
+    """The dtypes to compare in."""
+    json: Path | None = None
+    """Write every row to this file, as JSON."""
+
+
+def main(options: Options) -> int:
+    """Run the comparison, print it, and return the exit status."""
+    subjects = [subject for subject in SUBJECTS if options.only in subject.name]
+    if not subjects:
+        fail(f"--only (={options.only!r}) must be part of the name of a case, such as {SUBJECTS[0].name!r}")
+    if options.json is not None and not options.json.parent.is_dir():
+        fail(f"--json (={options.json}) must lie in a folder that exists")
+    progress = Console(stderr=True)
+    total = len(subjects) * len(options.dtypes)
+    outcomes = list(track(run(subjects, options.dtypes), "comparing", total=total, console=progress, transient=True))
+    console = Console()
+    if not console.is_terminal:
+        console.width = 160
+    console.print(_table(outcomes))
+    bad = [outcome for outcome in outcomes if not outcome.ok]
+    for outcome in bad:
+        console.print(f"\n{outcome.name}, {outcome.dtype}", style="bold")
+        console.print(str(outcome.report), markup=False, highlight=False, soft_wrap=True)
+    if options.json is not None:
+        options.json.write_text(json.dumps(_document(outcomes), indent=1) + "\n")
+        console.print(f"wrote {options.json}", highlight=False)
+    console.print(f"{len(outcomes) - len(bad)} of {len(outcomes)} comparisons agree", highlight=False)
+    return 1 if bad else 0
+
+
+def _table(outcomes: list[Outcome]) -> Table:
+    table = Table(*COLUMNS)
+    for outcome in outcomes:
+        for row in outcome.report.rows:
+            difference = outcome.finite_differences.get(row.path) if row.kind == "gradient" else None
+            table.add_row(
+                outcome.name,
+                outcome.dtype,
+                row.path if row.kind == "gradient" else row.kind,
+                str(row.shape),
+                f"{row.max_abs:.1e}",
+                f"{row.max_rel:.1e}",
+                f"{row.max_ulp:.3g}",
+                f"{row.cosine:.6f}",
+                _number(row.autodiff_rel),
+                _number(difference),
+                "ok" if row.ok and outcome.differences_ok(row.path) else "BAD",
+            )
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.1e}"
+
+
+def _document(outcomes: list[Outcome]) -> dict[str, Any]:
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "jax": jax.__version__,
+        "device": jax.devices()[0].device_kind,
+        "machine": platform.machine(),
+        "ok": all(outcome.ok for outcome in outcomes),
+        "comparisons": [outcome.to_dict() for outcome in outcomes],
+    }
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(parse(Options)))

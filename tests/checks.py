@@ -1,0 +1,180 @@
+"""What every op is checked for, given one of its cases: one function a property, used by all of tests/ops."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxcnn.gradcheck import compare, finite_difference_gradient
+from jaxcnn.gradcheck.cases import cases_of
+from jaxcnn.gradcheck.tolerances import FINITE_DIFFERENCE_RTOL
+
+SECOND_ORDER_RTOL = 1e-12  # two chained derivatives of sums of at most some hundred terms, in float64
+
+
+def all_cases(*ops):
+    """Parametrise a test over all cases of the named ops."""
+    found = [case for op in ops for case in cases_of(op)]
+    return pytest.mark.parametrize("case", found, ids=[case.name for case in found])
+
+
+def one_case(*ops):
+    """Parametrise a test over the first case of each of the named ops."""
+    found = [cases_of(op)[0] for op in ops]
+    return pytest.mark.parametrize("case", found, ids=[case.name for case in found])
+
+
+def assert_close(found, right, rtol, message=""):
+    """Check max|found - right| / max|right|, and the same shape and dtype."""
+    found, right = np.asarray(found), np.asarray(right)
+    assert found.shape == right.shape, f"{message}: shape {found.shape}, not {right.shape}"
+    assert found.dtype == right.dtype, f"{message}: dtype {found.dtype}, not {right.dtype}"
+    scale = np.max(np.abs(right), initial=np.finfo(np.float64).tiny)
+    difference = np.max(np.abs(found - right), initial=0) / scale
+    assert difference <= rtol, f"{message}: relative difference {difference:.2e} over {rtol:.0e}"
+
+
+def check_value(case, oracle):
+    """The value is the oracle's, eager, jitted and as differentiated, in float64; in float32 to its rounding."""
+    for dtype, rtol in ((np.float64, 1e-14), (np.float32, 1e-6)):
+        with jax.enable_x64(dtype == np.float64):
+            args = case.args(dtype)
+            right = oracle(*(np.asarray(a, np.float64) if a.dtype == dtype else np.asarray(a) for a in args))
+            found = {
+                "eager": case.manual(*args),
+                "jitted": jax.jit(case.manual)(*args),
+                "differentiated": jax.vjp(lambda x, args=args: case.manual(x, *args[1:]), args[0])[0],
+            }
+            for how, y in found.items():
+                assert y.dtype == dtype, f"{case.name}, {how}: {y.dtype}"
+                assert_close(np.asarray(y, np.float64), np.asarray(right, np.float64), rtol, f"{case.name}, {how}")
+
+
+def check_gradients(case, dtype):
+    """Values and every cotangent are those of the reference, in the primals' dtypes."""
+    with jax.enable_x64(dtype == "float64"):
+        args = case.args(dtype)
+        compare(jax.jit(case.manual), jax.jit(case.auto), *args, argnums=case.argnums).raise_if_bad()
+        floating = [args[i] for i in case.argnums]
+        y, pull = jax.vjp(_of(case.manual, args, case.argnums), *floating)
+        assert y.dtype == dtype
+        for primal, cotangent in zip(floating, pull(jnp.ones_like(y)), strict=True):
+            assert cotangent.dtype == primal.dtype
+            assert cotangent.shape == primal.shape
+
+
+def check_finite_differences(case):
+    """Every element of every cotangent is the central difference, one argument at a time, in float64."""
+    with jax.enable_x64(True):
+        args = case.args(np.float64)
+        y, pull = jax.vjp(_of(case.manual, args, case.argnums), *(args[i] for i in case.argnums))
+        g = np.random.default_rng(1).standard_normal(y.shape)
+        for argnum, cotangent in zip(case.argnums, pull(jnp.asarray(g)), strict=True):
+            numeric = finite_difference_gradient(case.auto, args, argnum, g).reshape(cotangent.shape)
+            assert_close(cotangent, numeric, FINITE_DIFFERENCE_RTOL, f"{case.name}, argument {argnum}")
+
+
+def check_second_order(case):
+    """Hessian-vector products, reverse and forward over reverse, are those of the reference."""
+    with jax.enable_x64(True):
+        args = case.args(np.float64)
+        primals = tuple(args[i] for i in case.argnums)
+        rng = np.random.default_rng(2)
+        vectors = tuple(jnp.asarray(rng.standard_normal(p.shape)) for p in primals)
+        manual, auto = (_curved(_of(fn, args, case.argnums)) for fn in (case.manual, case.auto))
+        right = jax.jit(functools.partial(_forward_over_reverse, auto))(primals, vectors)
+        for product in (_forward_over_reverse, _reverse_over_reverse):
+            found = jax.jit(functools.partial(product, manual))(primals, vectors)
+            for i, (a, b) in enumerate(zip(found, right, strict=True)):
+                assert_close(a, b, SECOND_ORDER_RTOL, f"{case.name}, {product.__name__}, argument {i}")
+
+
+def check_hessian(case):
+    """`jax.hessian` with respect to each argument is symmetric and the reference's."""
+    with jax.enable_x64(True):
+        args = case.args(np.float64)
+        for argnum in case.argnums:
+            size = args[argnum].size
+            hessians = []
+            for fn in (case.manual, case.auto):
+                curved = _curved(_of(fn, args, (argnum,)))
+                hessians.append(jax.jit(jax.hessian(curved))(args[argnum]).reshape(size, size))
+            assert_close(hessians[0], hessians[1], SECOND_ORDER_RTOL, f"{case.name}, argument {argnum}")
+            assert_close(hessians[0], hessians[0].T, SECOND_ORDER_RTOL, f"{case.name}, symmetry of argument {argnum}")
+
+
+def check_transforms(case):
+    """Value and gradients are the same under vmap over each argument and over all, in scan, and with remat."""
+    with jax.enable_x64(True):
+        several = [case.args(np.float64, seed) for seed in range(2)]
+        args = several[0]
+        y = case.manual(*args)
+        weights = jnp.asarray(np.random.default_rng(3).standard_normal(y.shape))
+
+        def both(*args):
+            value, pull = jax.vjp(_of(case.manual, args, case.argnums), *(args[i] for i in case.argnums))
+            return value, pull(weights)
+
+        compiled = jax.jit(both)
+        for mapped in (*((i,) for i in range(len(args))), tuple(range(len(args)))):
+            stacked = [jnp.stack([s[i] for s in several]) if i in mapped else args[i] for i in range(len(args))]
+            axes = tuple(0 if i in mapped else None for i in range(len(args)))
+            found = jax.jit(jax.vmap(both, axes))(*stacked)
+            alone = [compiled(*(several[s][i] if i in mapped else args[i] for i in range(len(args)))) for s in range(2)]
+            _assert_same(found, jax.tree.map(lambda *leaves: jnp.stack(leaves), *alone), f"{case.name}, vmap {mapped}")
+
+        stacked = [jnp.stack([s[i] for s in several]) for i in range(len(args))]
+        scanned = jax.jit(lambda xs: jax.lax.scan(lambda carry, x: (carry, both(*x)), None, xs)[1])(stacked)
+        alone = [compiled(*s) for s in several]
+        _assert_same(scanned, jax.tree.map(lambda *leaves: jnp.stack(leaves), *alone), f"{case.name}, scan")
+
+        def rematerialised(*args):
+            return jax.vjp(jax.checkpoint(_of(case.manual, args, case.argnums)), *(args[i] for i in case.argnums))
+
+        value, pull = jax.jit(rematerialised)(*args)
+        _assert_same((value, pull(weights)), compiled(*args), f"{case.name}, remat")
+
+
+def residuals(fn, *args):
+    """Return the dtypes and shapes that the backward rule of `fn` keeps."""
+    leaves = jax.tree.leaves(jax.vjp(fn, *args)[1])
+    return sorted(f"{leaf.dtype}{list(leaf.shape)}" for leaf in leaves)
+
+
+def _of(fn, args, argnums):
+    """Return fn as a function of the arguments `argnums` alone."""
+
+    def chosen(*values):
+        whole = list(args)
+        for argnum, value in zip(argnums, values, strict=True):
+            whole[argnum] = value
+        return fn(*whole)
+
+    return chosen
+
+
+def _curved(fn):
+    """Return a scalar function of fn whose second derivative does not vanish where fn is linear."""
+    return lambda *args: jnp.sum(jnp.sin(fn(*args)))
+
+
+def _forward_over_reverse(f, primals, vectors):
+    gradient = jax.grad(f, tuple(range(len(primals))))
+    return jax.jvp(gradient, primals, vectors)[1]
+
+
+def _reverse_over_reverse(f, primals, vectors):
+    argnums = tuple(range(len(primals)))
+
+    def along(*primals):
+        gradients = jax.grad(f, argnums)(*primals)
+        return sum(jnp.vdot(g, v) for g, v in zip(gradients, vectors, strict=True))
+
+    return jax.grad(along, argnums)(*primals)
+
+
+def _assert_same(found, right, message):
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(right), strict=True):
+        assert_close(a, b, 1e-13, message)

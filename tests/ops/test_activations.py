@@ -1,0 +1,113 @@
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxcnn
+from tests import checks
+
+OPS = ("relu", "leaky_relu", "sigmoid", "tanh")
+
+
+def oracle(case):
+    slope = case.options.get("negative_slope", 0.01)
+    of_number = {
+        "relu": lambda v: max(v, 0.0),
+        "leaky_relu": lambda v: v if v >= 0 else slope * v,
+        "sigmoid": lambda v: 1 / (1 + math.exp(-v)),
+        "tanh": lambda v: (math.exp(2 * v) - 1) / (math.exp(2 * v) + 1),
+    }[case.op]
+    return np.vectorize(of_number)
+
+
+@checks.all_cases(*OPS)
+def test_value_is_the_oracles(case):
+    checks.check_value(case, oracle(case))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16", "float16"])
+@checks.all_cases(*OPS)
+def test_gradients_are_the_references(case, dtype):
+    checks.check_gradients(case, dtype)
+
+
+@checks.all_cases(*OPS)
+def test_gradients_are_finite_differences(case):
+    checks.check_finite_differences(case)
+
+
+@checks.all_cases(*OPS)
+def test_second_order(case):
+    checks.check_second_order(case)
+
+
+@checks.one_case(*OPS)
+def test_hessian(case):
+    checks.check_hessian(case)
+
+
+@checks.all_cases(*OPS)
+def test_transforms(case):
+    checks.check_transforms(case)
+
+
+POINTS = [-np.inf, -2.0, -0.0, 0.0, 2.0, np.inf, np.nan]
+
+
+@pytest.mark.parametrize(
+    ("fn", "value", "slope"),
+    [
+        (jaxcnn.relu, [0, 0, 0, 0, 2, np.inf, np.nan], [0, 0, 0, 0, 1, 1, 0]),
+        (jaxcnn.leaky_relu, [-np.inf, -0.02, 0, 0, 2, np.inf, np.nan], [0.01, 0.01, 1, 1, 1, 1, 0.01]),
+        (jaxcnn.sigmoid, [0, 0.11920292, 0.5, 0.5, 0.88079708, 1, np.nan], [0, 0.10499359, 0.25, 0.25, 0.10499359, 0, np.nan]),
+        (jaxcnn.tanh, [-1, -0.96402758, 0, 0, 0.96402758, 1, np.nan], [0, 0.07065082, 1, 1, 0.07065082, 0, np.nan]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.float16])
+def test_kinks_infinities_and_nan(fn, value, slope, dtype):
+    x = jnp.asarray(POINTS, dtype)
+    y, pull = jax.vjp(fn, x)
+    rtol = 1e-6 if dtype == jnp.float32 else 4 * float(jnp.finfo(dtype).eps)
+    np.testing.assert_allclose(np.asarray(y, np.float64), value, rtol=rtol)
+    np.testing.assert_allclose(np.asarray(pull(jnp.ones_like(y))[0], np.float64), slope, rtol=8 * rtol)
+
+
+@pytest.mark.parametrize(("fn", "at_zero"), [(jaxcnn.relu, 0.0), (jaxcnn.leaky_relu, 2.0)])
+def test_hessian_at_the_kink_and_at_nan(fn, at_zero):
+    """The square of the activation curves by twice the square of the chosen slope, 0 or 1 at 0."""
+    for x, curvature in ((0.0, at_zero), (1.0, 2.0)):
+        assert jax.hessian(lambda x: fn(x) ** 2)(jnp.array(x)) == curvature
+    assert jax.grad(jax.grad(jaxcnn.relu))(jnp.array(np.nan)) == 0
+
+
+def test_relu_of_nan_has_no_curvature_of_its_own():
+    mixed = jax.jacfwd(jax.grad(lambda x, w: w * jaxcnn.relu(x)), argnums=1)
+    np.testing.assert_array_equal([mixed(jnp.array(x), jnp.array(2.0)) for x in (-1.0, 0.0, 1.0, np.nan)], [0, 0, 1, 0])
+
+
+def test_residuals():
+    x = jnp.ones((4, 3))
+    assert checks.residuals(jaxcnn.relu, x) == ["bool[4, 3]"]
+    assert checks.residuals(jaxcnn.leaky_relu, x) == ["bool[4, 3]"]
+    assert checks.residuals(jaxcnn.sigmoid, x) == ["float32[4, 3]"]
+    assert checks.residuals(jaxcnn.tanh, x.astype(jnp.bfloat16)) == ["bfloat16[4, 3]"]
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_integers_are_refused(name):
+    with pytest.raises(TypeError, match=r"x dtype \(=int32\) must be a floating dtype"):
+        getattr(jaxcnn, name)(jnp.arange(3))
+
+
+def test_a_traced_slope_is_refused():
+    with pytest.raises(TypeError, match=r"negative_slope \(=.*\) must be a static number"):
+        jax.jit(jaxcnn.leaky_relu)(jnp.ones(3), jnp.array(0.1))
+    with pytest.raises(TypeError, match=r"negative_slope \(='steep'\) must be a static number"):
+        jaxcnn.leaky_relu(jnp.ones(3), "steep")
+
+
+def test_forward_mode_is_refused_by_jax():
+    with pytest.raises(TypeError, match="forward-mode"):
+        jax.jvp(jaxcnn.relu, (jnp.ones(3),), (jnp.ones(3),))

@@ -1,0 +1,202 @@
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import jaxcnn
+from tests import checks, oracles
+
+OPS = ("softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels", "squared_error")
+integer_cross_entropy = jaxcnn.softmax_cross_entropy_with_integer_labels
+
+
+def oracle(case):
+    axis = case.options.get("axis", -1)
+
+    def soft(logits, labels):
+        logits, labels = np.moveaxis(logits, axis, -1), np.moveaxis(labels, axis, -1)
+        loss = np.zeros(logits.shape[:-1])
+        for n in np.ndindex(*loss.shape):
+            loss[n] = -sum(
+                weight * math.log(p) for weight, p in zip(labels[n], oracles.softmax(logits[n]), strict=True)
+            )
+        return loss
+
+    def integer(logits, labels):
+        logits = np.moveaxis(logits, axis, -1)
+        loss = np.zeros(logits.shape[:-1])
+        for n in np.ndindex(*loss.shape):
+            loss[n] = -math.log(oracles.softmax(logits[n])[labels[n]])
+        return loss
+
+    def squared(predictions, targets=None):
+        targets = np.zeros_like(predictions) if targets is None else targets
+        return np.vectorize(lambda p, t: (p - t) ** 2)(predictions, targets)
+
+    return dict(zip(OPS, (soft, integer, squared), strict=True))[case.op]
+
+
+@checks.all_cases(*OPS)
+def test_value_is_the_oracles(case):
+    checks.check_value(case, oracle(case))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16", "float16"])
+@checks.all_cases(*OPS)
+def test_gradients_are_the_references(case, dtype):
+    checks.check_gradients(case, dtype)
+
+
+@checks.all_cases(*OPS)
+def test_gradients_are_finite_differences(case):
+    checks.check_finite_differences(case)
+
+
+@checks.all_cases(*OPS)
+def test_second_order(case):
+    checks.check_second_order(case)
+
+
+@checks.one_case(*OPS)
+def test_hessian(case):
+    checks.check_hessian(case)
+
+
+@checks.all_cases(*OPS)
+def test_transforms(case):
+    checks.check_transforms(case)
+
+
+def test_values_are_those_of_optax():
+    rng = np.random.default_rng(0)
+    logits = jnp.asarray(rng.standard_normal((3, 4, 5)), jnp.float32)
+    labels = jax.nn.softmax(jnp.asarray(rng.standard_normal((3, 4, 5)), jnp.float32))
+    where = jnp.asarray(rng.random((3, 4, 5)) < 0.6)
+    for axis in (-1, 1, (0, 2)):
+        for mask in (None, where):
+            mine = jaxcnn.softmax_cross_entropy(logits, labels, axis, mask)
+            theirs = optax.softmax_cross_entropy(logits, labels, axis, mask)
+            np.testing.assert_allclose(mine, theirs, rtol=1e-5)
+            classes = np.prod(np.take(logits.shape, axis))
+            numbers = jnp.asarray(rng.integers(0, classes, mine.shape))
+            theirs = optax.softmax_cross_entropy_with_integer_labels(logits, numbers, axis, mask)
+            np.testing.assert_allclose(integer_cross_entropy(logits, numbers, axis, mask), theirs, rtol=1e-5)
+    np.testing.assert_array_equal(jaxcnn.squared_error(logits, labels), optax.squared_error(logits, labels))
+    np.testing.assert_array_equal(jaxcnn.squared_error(logits), optax.squared_error(logits))
+
+
+def test_a_ruled_out_class_costs_nothing():
+    """optax gives nan here: 0 times -inf."""
+    logits, labels = jnp.array([-jnp.inf, 0.0, 0.0]), jnp.array([0.0, 1.0, 0.0])
+    value, gradients = jax.value_and_grad(jaxcnn.softmax_cross_entropy, (0, 1))(logits, labels)
+    assert value == pytest.approx(math.log(2))
+    np.testing.assert_allclose(gradients[0], [0, -0.5, 0.5], rtol=1e-6)
+    np.testing.assert_allclose(gradients[1], [0, math.log(2), math.log(2)], rtol=1e-6)
+    hessian = jax.hessian(jaxcnn.softmax_cross_entropy)(logits, labels)
+    np.testing.assert_allclose(hessian, [[0, 0, 0], [0, 0.25, -0.25], [0, -0.25, 0.25]], rtol=1e-6)
+    assert jaxcnn.softmax_cross_entropy(logits, jnp.array([0.5, 0.5, 0.0])) == jnp.inf
+    value, gradient = jax.value_and_grad(integer_cross_entropy)(logits, jnp.array(1))
+    assert value == pytest.approx(math.log(2))
+    np.testing.assert_allclose(gradient, [0, -0.5, 0.5], rtol=1e-6)
+
+
+def test_large_logits_keep_their_digits():
+    """The normaliser of [1e4, 1e4 + 1] is 1e4 + 1.31; in float32 the .31 would lose four digits."""
+    value, gradient = jax.value_and_grad(integer_cross_entropy)(jnp.array([1e4, 1e4 + 1]), jnp.array(0))
+    assert value == pytest.approx(1.3132617, rel=1e-6)
+    np.testing.assert_allclose(gradient, [-0.7310586, 0.7310586], rtol=1e-6)
+
+
+def test_labels_need_not_sum_to_one():
+    logits, labels = jnp.array([1.0, 2.0]), jnp.array([3.0, 0.5])
+    p = jax.nn.softmax(logits)
+    np.testing.assert_allclose(jax.grad(jaxcnn.softmax_cross_entropy)(logits, labels), 3.5 * p - labels, rtol=1e-6)
+
+
+def test_labels_of_other_dtypes_and_shapes():
+    logits = jnp.array([[1.0, 2.0, 4.0], [0.0, 1.0, 0.0]])
+    one_hot = jnp.array([[0, 1, 0], [1, 0, 0]])
+    right = integer_cross_entropy(logits, jnp.array([1, 0], jnp.int8))
+    np.testing.assert_allclose(jaxcnn.softmax_cross_entropy(logits, one_hot), right, rtol=1e-6)
+    np.testing.assert_allclose(jaxcnn.softmax_cross_entropy(logits, one_hot == 1), right, rtol=1e-6)
+    with jax.numpy_rank_promotion("allow"):
+        same = jaxcnn.softmax_cross_entropy(logits, jnp.array([0.0, 1.0, 0.0]))
+        dlabels = jax.grad(lambda w: jaxcnn.softmax_cross_entropy(logits, w).sum())(jnp.array([0.0, 1.0, 0.0]))
+    np.testing.assert_allclose(same, integer_cross_entropy(logits, jnp.array([1, 1])), rtol=1e-6)
+    np.testing.assert_allclose(dlabels, -jax.nn.log_softmax(logits).sum(0), rtol=1e-6)
+    many = jnp.zeros((1, 300)).at[0, 259].set(5.0)  # a label of one byte must not match 3 + 256
+    value = integer_cross_entropy(many, jnp.array([3], jnp.uint8))
+    np.testing.assert_allclose(value, integer_cross_entropy(many, jnp.array([3])), rtol=0)
+
+
+@pytest.mark.parametrize("label", [-1, 3, 7, -3])
+def test_a_label_that_is_no_class_gives_nan_and_never_wraps(label):
+    value, gradient = jax.value_and_grad(lambda z: integer_cross_entropy(z, jnp.array([label, 1])).sum())(
+        jnp.ones((2, 3))
+    )
+    assert np.isnan(value)
+    assert np.isnan(gradient[0]).all()
+    np.testing.assert_allclose(gradient[1], [1 / 3, -2 / 3, 1 / 3], rtol=1e-6)
+
+
+@pytest.mark.parametrize("labels", [jnp.array([[0.0, 1.0, 0.0]] * 2), jnp.array([1, 1])])
+def test_where_takes_out_classes_and_examples(labels):
+    fn = integer_cross_entropy if labels.ndim == 1 else jaxcnn.softmax_cross_entropy
+    logits = jnp.array([[jnp.nan, 1.0, 2.0], [jnp.inf, jnp.nan, 0.0]])
+
+    def total(z, where):
+        return fn(z, labels, where=where).sum()
+
+    by_class = jnp.array([[False, True, True], [False, False, False]])
+    value, gradient = jax.value_and_grad(total)(logits, by_class)
+    two = math.log(1 + math.exp(1))
+    assert value == pytest.approx(two)
+    p = 1 / (1 + math.exp(-1))
+    np.testing.assert_allclose(gradient, [[0, -p, p], [0, 0, 0]], rtol=1e-6)
+    by_example = jnp.array([True, False])
+    value = total(jnp.array([[0.0, 0.0, 0.0], [jnp.nan, 0.0, 0.0]]), by_example)
+    assert value == pytest.approx(math.log(3))
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_sums_over_many_classes_in_half_precision(dtype):
+    logits = jnp.zeros((1, 65536), dtype)
+    value, gradient = jax.value_and_grad(lambda z: integer_cross_entropy(z, jnp.array([5])).sum())(logits)
+    assert value == jnp.asarray(math.log(65536), dtype)
+    assert float(gradient[0, 0]) == pytest.approx(1 / 65536, rel=1e-2)
+
+
+def test_residuals_are_the_operands_and_two_numbers_an_example():
+    logits, labels = jnp.ones((4, 5)), jnp.ones((4, 5))
+    small = ["float32[4, 1]", "float32[4, 1]"]
+    kept = checks.residuals(jaxcnn.softmax_cross_entropy, logits, labels)
+    assert kept == sorted([*small, "float32[4, 5]", "float32[4, 5]"])
+    kept = checks.residuals(lambda z: integer_cross_entropy(z, jnp.arange(4)), logits)
+    assert kept == sorted([*small, "float32[4, 5]", "int32[4]"])
+    assert checks.residuals(jaxcnn.squared_error, logits, labels) == ["float32[4, 5]"]
+
+
+Z = jnp.ones((4, 5))
+
+
+@pytest.mark.parametrize(
+    ("fn", "args", "options", "error", "message"),
+    [
+        (jaxcnn.softmax_cross_entropy, (Z, Z[:, :3]), {}, ValueError, r"labels shape \(=\(4, 3\)\) must broadcast"),
+        (jaxcnn.softmax_cross_entropy, (Z.astype(int), Z), {}, TypeError, r"logits dtype \(=int32\) must be a floating"),
+        (jaxcnn.softmax_cross_entropy, (Z, Z), {"axis": 2}, ValueError, r"axis \(=2\) must name different axes"),
+        (jaxcnn.softmax_cross_entropy, (Z, Z), {"where": Z}, TypeError, r"where dtype \(=float32\) must be bool"),
+        (jaxcnn.softmax_cross_entropy, (Z, Z), {"where": jnp.ones(5, bool)}, ValueError, r"where shape \(=\(5, 1\)\) must"),
+        (integer_cross_entropy, (Z, jnp.ones(4)), {}, TypeError, r"labels dtype \(=float32\) must be an integer dtype"),
+        (integer_cross_entropy, (Z, jnp.ones(5, int)), {}, ValueError, r"labels shape \(=\(5,\)\) must be \(4,\)"),
+        (jaxcnn.squared_error, (Z, Z[0]), {}, ValueError, r"targets shape \(=\(5,\)\) must equal predictions shape"),
+        (jaxcnn.squared_error, (Z, Z.astype(jnp.float16)), {}, TypeError, r"targets dtype \(=float16\) must equal"),
+        (jaxcnn.squared_error, (Z.astype(int),), {}, TypeError, r"predictions dtype \(=int32\) must be a floating"),
+    ],
+)  # fmt: skip
+def test_errors_name_argument_value_and_requirement(fn, args, options, error, message):
+    with pytest.raises(error, match=message):
+        fn(*args, **options)

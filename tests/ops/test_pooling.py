@@ -1,0 +1,235 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxcnn
+from tests import checks, oracles
+
+POOLS = ("max_pool", "avg_pool", "global_avg_pool")
+
+
+def geometry(case, x):
+    """Return the oracle's terms for a case's options."""
+    window = case.options["window_shape"]
+    rank = len(window)
+    strides = case.options.get("strides", 1)
+    strides = (strides,) * rank if isinstance(strides, int) else strides
+    padding = case.options.get("padding", "VALID")
+    sizes = x.shape[-rank - 1 : -1]
+    pads = {"VALID": [(0, 0)] * rank, "SAME": oracles.same_pads(sizes, window, strides), 1: [(1, 1)] * rank}.get(
+        padding
+    )
+    return {"window": window, "strides": strides, "pads": padding if pads is None else pads}
+
+
+def oracle(case):
+    def of_array(x):
+        if case.op == "global_avg_pool":
+            rank = case.options.get("spatial_rank", x.ndim - 2)
+            moved = x.reshape(*x.shape[: -rank - 1], -1, x.shape[-1])
+            return np.array(
+                [[sum(row) / len(row) for row in image.T] for image in moved.reshape(-1, *moved.shape[-2:])]
+            ).reshape(*x.shape[: -rank - 1], x.shape[-1])
+        terms = geometry(case, x)
+        flat = x.reshape(-1, *x.shape[-len(terms["window"]) - 1 :])
+        if case.op == "avg_pool":
+            terms["count_include_pad"] = case.options.get("count_include_pad", True)
+        y = getattr(oracles, case.op)(flat, **terms)
+        return y.reshape(*x.shape[: -len(terms["window"]) - 1], *y.shape[1:])
+
+    return of_array
+
+
+@checks.all_cases(*POOLS)
+def test_value_is_the_oracles(case):
+    checks.check_value(case, oracle(case))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16", "float16"])
+@checks.all_cases(*POOLS)
+def test_gradients_are_the_references(case, dtype):
+    checks.check_gradients(case, dtype)
+
+
+@checks.all_cases(*POOLS)
+def test_gradients_are_finite_differences(case):
+    checks.check_finite_differences(case)
+
+
+@checks.all_cases(*POOLS)
+def test_second_order(case):
+    checks.check_second_order(case)
+
+
+@checks.one_case(*POOLS)
+def test_hessian(case):
+    checks.check_hessian(case)
+
+
+@checks.all_cases(*POOLS)
+def test_transforms(case):
+    checks.check_transforms(case)
+
+
+PLACES = [
+    pytest.param({"window": (2, 2), "strides": (2, 2), "pads": ((0, 0), (0, 0))}, id="apart"),
+    pytest.param({"window": (3, 2), "strides": (1, 1), "pads": ((0, 0), (0, 0))}, id="overlapping"),
+    pytest.param({"window": (2, 3), "strides": (2, 1), "pads": ((1, 0), (2, 1))}, id="padded"),
+    pytest.param({"window": (2, 2), "strides": (1, 2), "pads": ((-1, 1), (2, -2))}, id="cropped"),
+]
+
+
+@pytest.mark.parametrize("terms", PLACES)
+@pytest.mark.parametrize("values", [(0.0, 1.0), (1.0,), (-np.inf, 0.0), (-np.inf,), (np.nan, 0.0, 1.0), (np.inf, 1.0)])
+def test_max_pool_gradient_at_ties_nan_and_infinities(values, terms):
+    """Inputs of few different values: every window has ties. The oracle routes each g by definition."""
+    rng = np.random.default_rng(0)
+    x = rng.choice(values, (2, 6, 5, 2)).astype(np.float32)
+    y, pull = jax.vjp(lambda x: jaxcnn.max_pool(x, terms["window"], terms["strides"], terms["pads"]), jnp.asarray(x))
+    g = rng.integers(1, 9, y.shape).astype(np.float32)
+    np.testing.assert_array_equal(pull(jnp.asarray(g))[0], oracles.max_pool_gradient(x, g, **terms))
+
+
+@pytest.mark.parametrize(
+    ("x", "window", "options", "g"),
+    [
+        ([5, 3, 1, 2, 5], (2,), {}, [1, 1, 0, 1, 1]),
+        ([5, 1, 5, 1, 0], (3,), {}, [1, 0, 2, 0, 0]),
+        ([1, 1, 2, 0], (2,), {"strides": 2}, [1, 0, 1, 0]),
+        ([1, np.nan, 3, np.nan], (4,), {}, [0, 1, 0, 0]),
+        ([-np.inf, -np.inf], (3,), {"padding": "SAME"}, [2, 0]),
+    ],
+)
+def test_max_pool_gradient_by_hand(x, window, options, g):
+    x = jnp.asarray(x, jnp.float32).reshape(-1, 1)
+    np.testing.assert_array_equal(jax.grad(lambda x: jaxcnn.max_pool(x, window, **options).sum())(x).ravel(), g)
+
+
+def test_max_pool_gradients_that_jax_gets_wrong():
+    x = jnp.array([[1.0, np.nan], [3.0, 2.0]]).reshape(2, 2, 1)
+    np.testing.assert_array_equal(jax.grad(lambda x: jaxcnn.max_pool(x, (2, 2)).sum())(x).ravel(), [0, 1, 0, 0])
+    x = jnp.full((2, 2, 1), -np.inf)
+    dx = jax.grad(lambda x: jaxcnn.max_pool(x, (3, 3), padding="SAME").sum())(x)
+    np.testing.assert_array_equal(dx.ravel(), [4, 0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("x", "diagonal"),
+    [([1.0, 1.0, 2.0, 0.0], [2.0, 0.0, 2.0, 0.0]), ([0.0, 0.0, 0.0, 0.0], [2.0, 0.0, 2.0, 0.0])],
+)
+def test_max_pool_hessian_at_a_tie(x, diagonal):
+    """The sum of squares of the first maxima has twice the indicator of the winners on its diagonal."""
+
+    def f(x):
+        return jnp.sum(jnp.square(jaxcnn.max_pool(x.reshape(4, 1), (2,), 2)))
+
+    x = jnp.array(x)
+    np.testing.assert_array_equal(jax.hessian(f)(x), np.diag(diagonal))
+    np.testing.assert_array_equal(jax.jacrev(jax.grad(f))(x), np.diag(diagonal))
+
+
+def test_max_pool_second_order_beside_nan_and_infinity():
+    """Curvature goes to the winner, a NaN or a -inf beside padding too; jax's reduce_window loses both."""
+
+    def f(x, weights):
+        return jnp.sum(weights * jaxcnn.max_pool(x.reshape(2, 2, 1), (3, 3), padding="SAME").ravel())
+
+    weights = jnp.array([1.0, 2.0, 3.0, 4.0])
+    for x, winner in (([-np.inf] * 4, 0), ([1.0, np.nan, 3.0, 2.0], 1)):
+        mixed = jax.jacfwd(jax.grad(f), argnums=1)(jnp.array(x), weights)
+        np.testing.assert_array_equal(mixed, np.eye(4)[[winner] * 4].T)
+
+
+def test_max_pool_value_over_nan_and_infinity():
+    x = jnp.array([1.0, np.nan, 2.0, -np.inf, np.inf, -np.inf]).reshape(6, 1)
+    np.testing.assert_array_equal(jaxcnn.max_pool(x, (2,), 2).ravel(), [np.nan, 2, np.inf])
+    np.testing.assert_array_equal(jaxcnn.max_pool(x[:1], (2,), padding=((2, 1),)).ravel(), [-np.inf, 1, 1])
+
+
+def test_max_pool_of_integers():
+    x = jnp.arange(12).reshape(4, 3, 1)
+    np.testing.assert_array_equal(jaxcnn.max_pool(x, (2, 2), padding=1)[0, :, 0], [0, 1, 2, 2])
+
+
+def test_more_taps_than_a_byte_numbers_take_two():
+    def kept(x):
+        return jax.vjp(lambda x: jaxcnn.max_pool(x, (300,)), x)[1]
+
+    assert [leaf.dtype for leaf in jax.tree.leaves(jax.eval_shape(kept, jnp.zeros((300, 1))))] == [jnp.uint16]
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_sums_in_half_precision_are_not_lost(dtype):
+    x = jnp.full((1, 32, 32, 1), 0.01, dtype)
+    for y in (jaxcnn.avg_pool(x, (32, 32)), jaxcnn.global_avg_pool(x)):
+        np.testing.assert_array_equal(y.ravel(), x[0, 0, 0])
+    # 33 windows hold the middle element, each with the cotangent 1/8: 33/8 needs more digits than a running sum keeps.
+    x = jnp.zeros((65, 1), dtype).at[32].set(1)
+    dx = jax.vjp(lambda x: jaxcnn.max_pool(x, (33,)), x)[1](jnp.full((33, 1), 0.125, dtype))[0]
+    assert float(dx[32, 0]) == 4.125
+
+
+def test_average_of_nothing_is_nan_and_sends_nothing():
+    x = jnp.ones((2, 1))
+    y, pull = jax.vjp(lambda x: jaxcnn.avg_pool(x, (2,), 2, ((2, 0),), count_include_pad=False), x)
+    np.testing.assert_array_equal(y.ravel(), [np.nan, 1])
+    np.testing.assert_array_equal(pull(jnp.ones_like(y))[0].ravel(), [0.5, 0.5])
+
+
+def test_residuals_are_taps_of_one_byte():
+    x = jnp.ones((2, 6, 4, 3))
+    assert checks.residuals(lambda x: jaxcnn.max_pool(x, (2, 2), 2), x) == ["uint8[2, 3, 2, 3]", "uint8[2, 6, 2, 3]"]
+    assert checks.residuals(lambda x: jaxcnn.max_pool(x, (6, 1)), x) == ["uint8[2, 1, 4, 3]", "uint8[2, 6, 4, 3]"]
+    assert checks.residuals(lambda x: jaxcnn.avg_pool(x, (2, 2), 2), x) == []
+    assert checks.residuals(jaxcnn.global_avg_pool, x) == []
+
+
+def test_empty_batch():
+    x = jnp.zeros((0, 4, 4, 2))
+    for pool in (jaxcnn.max_pool, jaxcnn.avg_pool):
+        y, pull = jax.vjp(lambda x, pool=pool: pool(x, (2, 2), 2), x)
+        assert y.shape == (0, 2, 2, 2)
+        assert pull(y)[0].shape == x.shape
+
+
+@pytest.mark.parametrize("pool", [jaxcnn.max_pool, jaxcnn.avg_pool])
+def test_exports_for_every_platform(pool):
+    fn = jax.jit(jax.grad(lambda x: pool(x, (3, 3), 2, "SAME").sum()))
+    exported = jax.export.export(fn, platforms=("cpu", "cuda", "tpu"))(jnp.ones((2, 6, 5, 3)))
+    text = exported.mlir_module()
+    assert "stablehlo.pad" in text
+    assert "custom_call" not in text
+
+
+X = jnp.ones((2, 6, 5, 3))
+
+
+@pytest.mark.parametrize("pool", [jaxcnn.max_pool, jaxcnn.avg_pool])
+@pytest.mark.parametrize(
+    ("x", "window", "options", "error", "message"),
+    [
+        (X, 2, {}, TypeError, r"window_shape \(=2\) must be a sequence"),
+        (X, (2, 0), {}, ValueError, r"window_shape \(=\(2, 0\)\) must be at least 1"),
+        (X, (2, 2, 2, 2), {}, ValueError, r"window_shape \(=\(2, 2, 2, 2\)\) must have 1 to 3 axes"),
+        (X, (), {}, ValueError, r"window_shape \(=\(\)\) must have 1 to 3 axes"),
+        (X, (2, 2), {"strides": (1,)}, ValueError, r"strides \(=\(1,\)\) must have one entry for each of the 2"),
+        (X, (2, 2), {"strides": 0}, ValueError, r"strides \(=0\) must be at least 1"),
+        (X, (7, 2), {}, ValueError, r"extent \(=7\) must not exceed the padded input's \(=6\) along spatial axis 0"),
+        (X, (2, 2), {"padding": "FULLY"}, ValueError, r"padding \(='FULLY'\) must be"),
+        (X, (2, 2), {"padding": ((0, 0), (-4, -4))}, ValueError, r"must not crop more than the 5 elements along spatial axis 1"),
+        (X.astype(bool), (2, 2), {}, TypeError, r"x dtype \(=bool\) must be a floating"),
+    ],
+)  # fmt: skip
+def test_errors_name_argument_value_and_requirement(pool, x, window, options, error, message):
+    with pytest.raises(error, match=message):
+        pool(x, window, **options)
+
+
+def test_errors_of_global_avg_pool():
+    with pytest.raises(ValueError, match=r"spatial_rank \(=4\) must be 1 to 3"):
+        jaxcnn.global_avg_pool(X, spatial_rank=4)
+    with pytest.raises(ValueError, match=r"spatial_rank \(=0\) must be 1 to 1"):
+        jaxcnn.global_avg_pool(X[0, 0])
+    with pytest.raises(TypeError, match=r"x dtype \(=int32\) must be a floating dtype"):
+        jaxcnn.global_avg_pool(X.astype(int))

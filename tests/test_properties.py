@@ -1,0 +1,140 @@
+"""Random convolutions and pools: value and VJP are those of the reference, and linear ops are adjoint to their VJP.
+
+`--configurations N` tries N of them (160 by default), from `--configurations-seed` on.
+"""
+
+import functools
+
+import hypothesis
+import hypothesis.strategies as st
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxcnn
+from jaxcnn.gradcheck import compare
+
+CHUNKS = 8  # so that workers share the load
+DTYPES = st.sampled_from(["float64", "float64", "float32", "bfloat16", "float16"])
+
+
+def pytest_generate_tests(metafunc):
+    if "chunk" in metafunc.fixturenames:
+        metafunc.parametrize("chunk", range(CHUNKS))
+
+
+@st.composite
+def paddings(draw, sizes, windows):
+    """Draw any kind of padding that leaves room for the windows; sizes and windows are the dilated extents."""
+    if draw(st.booleans()):
+        fitting = all(size >= window for size, window in zip(sizes, windows, strict=True))
+        return draw(st.sampled_from(["SAME", "SAME_LOWER", *["VALID"] * fitting]))
+    pairs = []
+    for size, window in zip(sizes, windows, strict=True):
+        low = draw(st.integers(-(size - 1), 3))
+        least = max(window - size - low, min(0, -(size - max(-low, 0))))
+        pairs.append((low, draw(st.integers(least, least + 4))))
+    return tuple(pairs)
+
+
+@st.composite
+def convolutions(draw):
+    """Draw the operands' shapes and the options of a convolution in one to three dimensions."""
+    rank = draw(st.sampled_from([1, 2, 2, 2, 3]))
+    each = lambda low, high: tuple(draw(st.integers(low, high)) for _ in range(rank))  # noqa: E731 (a shorthand)
+    sizes, window = each(1, 6), each(1, 3)
+    options = {"strides": each(1, 3), "input_dilation": each(1, 2), "kernel_dilation": each(1, 2)}
+    groups = draw(st.sampled_from([1, 1, 2, 3]))
+    c_kernel, c_out = draw(st.integers(1, 2)), groups * draw(st.integers(1, 2))
+    dilated = [(n - 1) * d + 1 for n, d in zip(sizes, options["input_dilation"], strict=True)]
+    extents = [(k - 1) * d + 1 for k, d in zip(window, options["kernel_dilation"], strict=True)]
+    options |= {"padding": draw(paddings(dilated, extents)), "feature_group_count": groups}
+    batch = draw(st.sampled_from([(2,), (2,), (1,), (), (2, 2)]))
+    return (*batch, *sizes, c_kernel * groups), (*window, c_kernel, c_out), options
+
+
+@st.composite
+def pools(draw):
+    """Draw the operand's shape and the arguments of a pool in one to three dimensions."""
+    rank = draw(st.sampled_from([1, 2, 2, 2, 3]))
+    sizes = tuple(draw(st.integers(1, 7)) for _ in range(rank))
+    window = tuple(draw(st.integers(1, 4)) for _ in range(rank))
+    padding = draw(paddings(sizes, window))
+    strides = draw(st.one_of(st.none(), st.integers(1, 4), st.tuples(*[st.integers(1, 3)] * rank)))
+    batch = draw(st.sampled_from([(2,), (1,), (), (2, 2)]))
+    return (*batch, *sizes, draw(st.integers(1, 3))), (window, strides, padding)
+
+
+def tried(config, chunk, share):
+    """Return a decorator that tries this chunk's part of `share` of all configurations."""
+    count = -(-int(config.getoption("--configurations") * share) // CHUNKS)
+    settings = hypothesis.settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        print_blob=True,
+        phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    start = config.getoption("--configurations-seed") * CHUNKS + chunk
+    return lambda test: hypothesis.seed(start)(settings(test))
+
+
+def numbers(shape, dtype, seed):
+    return jnp.asarray(np.random.default_rng(seed).standard_normal(shape), dtype)
+
+
+def check(manual, auto, args, dtype):
+    """Compare with the reference, and, in float64, check <A x, g> = <x, A' g> in every argument.
+
+    A pool has windows that hold nothing but padding, where the value is not a number; they take no part. A maximum is
+    linear around x, the choice of winners being fixed, so that the identity holds for it too.
+    """
+    compare(jax.jit(manual), jax.jit(auto), *args, argnums=tuple(range(len(args)))).raise_if_bad()
+    if dtype == "float64":
+        y, pull = jax.vjp(manual, *args)
+        finite = jnp.isfinite(y)
+        g = jnp.where(finite, numbers(y.shape, dtype, 9), jnp.zeros_like(y))
+        y_times_g = jnp.vdot(jnp.where(finite, y, jnp.zeros_like(y)), g)
+        for x, dx in zip(args, pull(g), strict=True):
+            np.testing.assert_allclose(jnp.vdot(x, dx), y_times_g, rtol=0, atol=1e-12 * max(1.0, y.size))
+
+
+def test_convolutions(chunk, request):
+    count = 0
+
+    @tried(request.config, chunk, 0.6)
+    @hypothesis.given(convolutions(), DTYPES)
+    def run(drawn, dtype):
+        nonlocal count
+        count += 1
+        x, kernel, options = drawn
+        with jax.enable_x64(dtype == "float64"):
+            args = (numbers(x, dtype, 1), numbers(kernel, dtype, 2))
+            manual, auto = (functools.partial(ops.conv, **options) for ops in (jaxcnn, jaxcnn.reference))
+            check(manual, auto, args, dtype)
+
+    run()
+    assert count >= 0.6 * request.config.getoption("--configurations") / CHUNKS
+
+
+@pytest.mark.parametrize("name", ["max_pool", "avg_pool"])
+def test_pools(name, chunk, request):
+    count = 0
+
+    @tried(request.config, chunk, 0.2)
+    @hypothesis.given(pools(), DTYPES, st.booleans())
+    def run(drawn, dtype, count_include_pad):
+        nonlocal count
+        count += 1
+        shape, arguments = drawn
+        extra = {"count_include_pad": count_include_pad} if name == "avg_pool" else {}
+        with jax.enable_x64(dtype == "float64"):
+            manual, auto = (
+                lambda x, ops=ops: getattr(ops, name)(x, *arguments, **extra) for ops in (jaxcnn, jaxcnn.reference)
+            )
+            check(manual, auto, (numbers(shape, dtype, 1),), dtype)
+
+    run()
+    assert count >= 0.2 * request.config.getoption("--configurations") / CHUNKS

@@ -1,0 +1,222 @@
+"""scripts/train.py as a person runs it, in a process of its own where that matters."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import jaxcnn
+from jaxcnn.data import load
+from jaxcnn.models import lenet
+from jaxcnn.training import load_parameters, make_evaluate, scale_images
+from scripts import train
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "train.py"
+QUICK = ["--model", "tutorial", "--max-steps", "12", "--batch-size", "32"]
+# A program that was started in the background may ignore SIGINT from the start; one in the foreground does not.
+IN_FOREGROUND = (
+    "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); sys.argv = sys.argv[1:]; "
+    "runpy.run_path(sys.argv[0], run_name='__main__')"
+)
+
+
+def run(folder, *args):
+    """Run the script in a folder; return its output, which ends as a good run's does."""
+    done = subprocess.run(
+        [sys.executable, SCRIPT, *args], cwd=folder, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.fixture
+def run_here(monkeypatch, tmp_path, capsys):
+    """Run the script in this process, which is quicker."""
+
+    def run_main(*args):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr("sys.argv", ["scripts/train.py", *args])
+        assert train.main() == 0
+        return capsys.readouterr().out
+
+    return run_main
+
+
+def saved_path(output):
+    return re.fullmatch(r"parameters saved: (.+)", output.splitlines()[-1])[1]
+
+
+def printed_accuracy(output):
+    return float(re.fullmatch(r"test accuracy: (\d+\.\d\d)% of 10000 images", output.splitlines()[-2])[1])
+
+
+def records(folder, kind):
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [line for line in lines if line["kind"] == kind]
+
+
+def without_times(folder):
+    return [
+        {name: value for name, value in epoch.items() if name not in ("seconds", "images_per_second")}
+        for epoch in records(folder, "epoch")
+    ]
+
+
+def test_the_printed_accuracy_is_that_of_the_saved_parameters(tmp_path):
+    output = run(tmp_path, "--max-steps", "6", "--batch-size", "32")
+    assert saved_path(output) == "runs/lenet-mnist-10k-1/parameters.safetensors"
+    folder = tmp_path / "runs/lenet-mnist-10k-1"
+    data = scale_images(load("mnist-10k"))
+    measured = make_evaluate(lenet(), jaxcnn.softmax_cross_entropy_with_integer_labels)(
+        load_parameters(folder / "parameters.safetensors"), {}, data.test_images, data.test_labels
+    )
+    assert printed_accuracy(output) == pytest.approx(100 * measured["accuracy"], abs=0.0051)
+    assert len(records(folder, "step")) == 6
+    assert records(folder, "epoch")[0]["test_accuracy"] == measured["accuracy"]
+
+
+def test_the_same_seed_gives_the_same_files_bit_for_bit(tmp_path, run_here):
+    # Without --out, each run makes a folder of its own and leaves the others as they are.
+    outputs = [run(tmp_path, *QUICK, "--seed", "5"), run_here(*QUICK, "--seed", "5"), run_here(*QUICK, "--seed", "6")]
+    paths = [saved_path(output) for output in outputs]
+    assert paths == [f"runs/tutorial-mnist-10k-{number}/parameters.safetensors" for number in (1, 2, 3)]
+    a, b, c = ((tmp_path / path).parent for path in paths)
+    assert (a / "parameters.safetensors").read_bytes() == (b / "parameters.safetensors").read_bytes()
+    assert (a / "parameters.safetensors").read_bytes() != (c / "parameters.safetensors").read_bytes()
+    assert records(a, "step") == records(b, "step")
+    assert without_times(a) == without_times(b)
+
+
+def test_manual_and_auto_give_the_same_losses(tmp_path, run_here):
+    curves = []
+    for rules in ("manual", "auto"):
+        run_here(*QUICK, "--rules", rules, "--out", rules)
+        curves.append(np.array([step["loss"] for step in records(tmp_path / rules, "step")]))
+    assert len(curves[0]) == 12
+    assert np.max(np.abs(curves[0] - curves[1]) / curves[1]) <= 2e-6
+
+
+def test_rules_choose_the_namespace_of_the_layers(monkeypatch, run_here):
+    def stop(*args, **kwargs):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("jaxcnn.reference.conv", stop)
+    run_here(*QUICK, "--rules", "manual", "--out", "manual")
+    with pytest.raises(ZeroDivisionError):
+        run_here(*QUICK, "--rules", "auto", "--out", "auto")
+
+
+def test_float64_has_float64_parameters_and_losses(tmp_path):
+    run(tmp_path, *QUICK, "--dtype", "float64", "--out", "out")
+    params = load_parameters(tmp_path / "out/parameters.safetensors")
+    assert params["conv1"]["kernel"].dtype == np.float64
+    losses = [step["loss"] for step in records(tmp_path / "out", "step")]
+    assert any(loss != float(np.float32(loss)) for loss in losses)
+
+
+def test_bfloat16_has_float32_parameters(tmp_path, run_here):
+    run_here(*QUICK, "--dtype", "bfloat16", "--optimizer", "momentum", "--schedule", "cosine", "--out", "out")
+    params = load_parameters(tmp_path / "out/parameters.safetensors")
+    assert params["conv1"]["kernel"].dtype == np.float32
+
+
+@contextlib.contextmanager
+def in_foreground(folder, *args, environment=None):
+    """Run the script beside the test, as in a terminal, where Ctrl-C reaches it; it never outlives the test."""
+    command = [sys.executable, "-c", IN_FOREGROUND, SCRIPT, *args]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=folder, env=os.environ | (environment or {}), **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_ctrl_c_saves_and_ends_with_status_130(tmp_path):
+    metrics = tmp_path / "out/metrics.jsonl"
+    with in_foreground(tmp_path, "--batch-size", "16", "--epochs", "100", "--out", "out") as process:
+        assert process.stdout.readline().startswith("training lenet on mnist-10k")
+        while not (metrics.exists() and metrics.stat().st_size):  # until the first steps are recorded
+            assert process.poll() is None
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors) == (130, "")
+    interrupted, saved = output.splitlines()
+    steps = int(re.fullmatch(r"interrupted after step (\d+) of 62500", interrupted)[1])
+    assert saved == "parameters saved: out/parameters.safetensors"
+    assert load_parameters(tmp_path / saved.split()[-1])["dense2"]["bias"].any()
+    assert [step["step"] for step in records(tmp_path / "out", "step")] == list(range(steps))
+
+
+def test_ctrl_c_before_the_training_ends_without_a_traceback(tmp_path):
+    # The download goes to a proxy that never answers.
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        url = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        environment = {"https_proxy": url, "no_proxy": "", "JAXCNN_DATA": "", "XDG_CACHE_HOME": str(tmp_path)}
+        with in_foreground(tmp_path, "--data", "mnist", environment=environment) as process:
+            assert process.stdout.readline().startswith("loading mnist, which is downloaded if")
+            proxy.settimeout(120)
+            with proxy.accept()[0]:
+                process.send_signal(signal.SIGINT)
+                output, errors = process.communicate(timeout=120)
+    assert (process.returncode, output) == (130, "")
+    assert errors == "interrupted before the parameters were saved\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "line"),
+    [
+        (["--model", "foo"], r"invalid choice 'foo' for argument '--model'\. Expected one of \('lenet', 'tutorial'\)"),
+        (["--optimiser", "adam"], r"Unrecognized options: --optimiser, adam; perhaps you meant --optimizer"),
+        (["--epochs", "many"], r"Error parsing --epochs: .*'many'"),
+        (["--epochs", "0"], r"--epochs \(=0\) must be at least 1"),
+        (["--batch-size", "-1"], r"--batch-size \(=-1\) must be at least 1"),
+        (["--max-steps", "0"], r"--max-steps \(=0\) must be at least 1"),
+        (["--learning-rate", "nan"], r"--learning-rate \(=nan\) must be positive and finite"),
+        (["--learning-rate", "0"], r"--learning-rate \(=0\.0\) must be positive and finite"),
+        (["--seed", "-1"], r"--seed \(=-1\) must be from 0 to 4294967295"),
+        (["--data-dir", "file"], r"--data-dir \(=file\) must be a folder, or a path at which nothing is yet"),
+        (["--out", "file"], r"--out \(=file\) must be a folder, or a path at which nothing is yet"),
+        (["--out", "file/below"], r"--out \(=file/below\) must be a folder that can be made: .*Not a directory"),
+        (["--data", "mnist", "--data-dir", "."], r"--data mnist must be a data set that can be read: .*SHA-256"),
+    ],
+)
+def test_wrong_arguments_end_with_one_line_and_status_2(capsys, monkeypatch, tmp_path, args, line):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "train-images-idx3-ubyte").write_text("damaged")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["scripts/train.py", *args])
+    with pytest.raises(SystemExit) as stop:
+        train.main()
+    assert stop.value.code == 2
+    errors = capsys.readouterr().err
+    assert re.fullmatch(rf"train\.py: error: {line}.*\n", errors), errors
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "train-images-idx3-ubyte"]
+
+
+def test_a_wrong_argument_ends_the_process_with_status_2(tmp_path):
+    done = subprocess.run(
+        [sys.executable, SCRIPT, "--dtype", "int8"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+
+
+def test_help_lists_every_option(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["scripts/train.py", "--help"])
+    with pytest.raises(SystemExit) as stop:
+        train.main()
+    assert stop.value.code == 0
+    out = capsys.readouterr().out
+    for option in (field.name.replace("_", "-") for field in dataclasses.fields(train.Config)):
+        assert f"--{option} " in out
