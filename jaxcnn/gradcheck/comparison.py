@@ -50,7 +50,7 @@ def compare(
 
     Raises:
       ValueError: argnums is out of range, nothing is to be differentiated, or the two return different structures,
-        shapes or dtypes.
+        shapes or dtypes; in half precision also, if auto does not follow its arguments to float64.
 
     Example:
       >>> import jax.numpy as jnp, jaxcnn
@@ -186,6 +186,12 @@ def _in_float64(fn: Function, problem: _Problem, cotangents: Sequence[jax.Array]
             return jnp.asarray(np.asarray(leaf, np.float64)) if floating else leaf
 
         outputs, pull = _pull_back(fn, problem._replace(leaves=[upcast(leaf) for leaf in problem.leaves]))
+        for path, y in outputs.items():
+            if y.dtype != jnp.float64:
+                raise ValueError(
+                    f"{path} of auto (={y.dtype}) must be float64 where the arguments are, so that it can judge half "
+                    "precision; let arrays that auto holds be arguments"
+                )
         return _Results(list(outputs.values()), pull([upcast(g) for g in cotangents]))
 
 

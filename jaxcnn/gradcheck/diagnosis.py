@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 Pull = Callable[[Sequence[jax.Array]], list[jax.Array]]
+Index = tuple[int, ...]
+Probe = Callable[[Index], tuple[np.ndarray, np.ndarray]]  # an output's index to both responses
 UNKNOWN = "no simple relation to the right gradient was found"
 
 
@@ -36,11 +38,13 @@ def diagnose(mine: Pull, right: Pull, leaf: int, cotangents: Sequence[jax.Array]
     for hint in itertools.chain(_as_a_whole(a, b), _partial_sums(a, cotangents)):
         return hint
     if len(cotangents) == 1 and cotangents[0].size and a.ndim > 1:
-        probes = []
-        for position in _probe_positions(cotangents[0].shape):
+
+        def probe(position: Index) -> tuple[np.ndarray, np.ndarray]:
             g = [jnp.zeros_like(cotangents[0]).at[position].set(1)]
-            probes.append((position, respond(mine, g), respond(right, g)))
-        for hint in _from_probes(probes):
+            return respond(mine, g), respond(right, g)
+
+        shape = cotangents[0].shape
+        for hint in itertools.chain(_single_responses(shape, probe), _exchanged_responses(shape, probe)):
             return hint
     return next(_zero_pattern(a, b), UNKNOWN)
 
@@ -67,6 +71,9 @@ def _as_a_whole(a: np.ndarray, b: np.ndarray) -> Iterator[str]:
 
 
 def _turned(a: np.ndarray, b: np.ndarray, what: str) -> Iterator[str]:
+    """Say whether a is b reversed along some axes, or with its axes in another order, and not b itself."""
+    if a.shape == b.shape and _close(a, b):
+        return
     axes = [axis for axis in range(b.ndim) if b.shape[axis] > 1]
     for count in range(1, len(axes) + 1):
         for chosen in itertools.combinations(axes, count):
@@ -92,17 +99,6 @@ def _partial_sums(a: np.ndarray, cotangents: Sequence[jax.Array]) -> Iterator[st
                 yield f"the cotangent is not summed over axes {kept}"
 
 
-def _probe_positions(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """Return an output near the middle, and the next one along every axis."""
-    middle = tuple((size - 1) // 2 for size in shape)
-    steps = [
-        (*middle[:axis], middle[axis] + 1, *middle[axis + 1 :])
-        for axis in range(len(shape))
-        if middle[axis] + 1 < shape[axis]
-    ]
-    return [middle, *steps]
-
-
 def _box(a: np.ndarray) -> tuple[tuple[int, ...], np.ndarray] | None:
     """Return where the nonzero part of a begins, and that part; None if there is none."""
     places = np.argwhere(a)
@@ -112,14 +108,19 @@ def _box(a: np.ndarray) -> tuple[tuple[int, ...], np.ndarray] | None:
     return tuple(map(int, low)), a[tuple(slice(i, j + 1) for i, j in zip(low, high, strict=True))]
 
 
-def _from_probes(probes: Sequence[tuple[tuple[int, ...], np.ndarray, np.ndarray]]) -> Iterator[str]:
-    """Say where the response to a single output sits, and which way round it lies."""
-    boxes = [(position, _box(a), _box(b)) for position, a, b in probes]
-    found = [(position, a, b) for position, a, b in boxes if a is not None and b is not None]
+def _single_responses(shape: Index, probe: Probe) -> Iterator[str]:
+    """Say where the response to a single output sits, and which way round it lies.
+
+    The outputs are one near the middle, and the next one along every axis.
+    """
+    middle = tuple((size - 1) // 2 for size in shape)
+    next_ones = [(*middle[:i], middle[i] + 1, *middle[i + 1 :]) for i in range(len(shape)) if middle[i] + 1 < shape[i]]
+    boxes = [tuple(map(_box, probe(position))) for position in (middle, *next_ones)]
+    found = [(a, b) for a, b in boxes if a is not None and b is not None]
     if not found:
         return
-    _, (start, mine), (right_start, right) = found[0]
-    for _, (next_start, _), (next_right_start, _) in found[1:]:
+    (start, mine), (right_start, right) = found[0]
+    for (next_start, _), (next_right_start, _) in found[1:]:
         step = np.subtract(next_start, start)
         right_step = np.subtract(next_right_start, right_start)
         if (np.abs(step) < np.abs(right_step)).any():
@@ -134,6 +135,16 @@ def _from_probes(probes: Sequence[tuple[tuple[int, ...], np.ndarray, np.ndarray]
             yield f"it is shifted by {offset}: the padding of the cotangent is wrong"
     if np.count_nonzero(mine) > np.count_nonzero(right):
         yield "one output's cotangent reaches more elements than it must: ties go to every maximum, or a mask is wrong"
+
+
+def _exchanged_responses(shape: Index, probe: Probe) -> Iterator[str]:
+    """Say whether an output gets the response that belongs to another one: opposite, or of the other channel."""
+    first, last = (0,) * (len(shape) - 1), tuple(size - 1 for size in shape[1:-1])
+    if _close(probe((*first, 0))[0], probe((0, *last, 0))[1]):
+        yield "the first output gets the response of the last: the cotangent is turned by 180 degrees and must not be"
+    mine, right = (np.stack(r) for r in zip(*(probe((*first, c)) for c in range(shape[-1])), strict=True))
+    if mine.shape[0] == mine.shape[-1] and _close(mine, np.swapaxes(right, 0, -1)):
+        yield "input and output channels are swapped"
 
 
 def _zero_pattern(a: np.ndarray, b: np.ndarray) -> Iterator[str]:
