@@ -139,8 +139,11 @@ def _single_responses(shape: Index, probe: Probe) -> Iterator[str]:
 
 def _exchanged_responses(shape: Index, probe: Probe) -> Iterator[str]:
     """Say whether an output gets the response that belongs to another one: opposite, or of the other channel."""
-    first, last = (0,) * (len(shape) - 1), tuple(size - 1 for size in shape[1:-1])
-    if _close(probe((*first, 0))[0], probe((0, *last, 0))[1]):
+    if len(shape) < 3:
+        return
+    first = (0,) * (len(shape) - 1)
+    last = (0, *(size - 1 for size in shape[1:-1]))
+    if first != last and _close(probe((*first, 0))[0], probe((*last, 0))[1]):
         yield "the first output gets the response of the last: the cotangent is turned by 180 degrees and must not be"
     mine, right = (np.stack(r) for r in zip(*(probe((*first, c)) for c in range(shape[-1])), strict=True))
     if mine.shape[0] == mine.shape[-1] and _close(mine, np.swapaxes(right, 0, -1)):
