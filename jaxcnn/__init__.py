@@ -2,6 +2,7 @@
 
 from jaxcnn import data as data
 from jaxcnn import gradcheck as gradcheck
+from jaxcnn import models as models
 from jaxcnn import ops as ops
 from jaxcnn import reference as reference
 from jaxcnn.ops.activations import leaky_relu as leaky_relu

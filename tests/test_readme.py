@@ -1,0 +1,88 @@
+"""The README is true: its Python runs, its commands are CI's, its table is computed."""
+
+import re
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import jaxcnn
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.splitlines()[-1])
+def test_python_blocks_run(block, capsys):
+    exec(compile(block, "README.md", "exec"), {"__name__": "readme"})
+    assert capsys.readouterr().out
+
+
+def test_the_example_learns_and_has_about_twenty_lines(capsys):
+    exec(compile(BLOCKS[0], "README.md", "exec"), {"__name__": "readme"})
+    assert float(capsys.readouterr().out.split()[1]) < np.log(2)
+    statements = [line for line in BLOCKS[0].splitlines() if line and not line.startswith(("import", " "))]
+    assert len(statements) <= 20
+
+
+def test_ci_runs_every_command():
+    """`.ci/run` takes the sh blocks from the README; what is fenced otherwise would not be run."""
+    fences = re.findall(r"^```(\w*)$", README, re.MULTILINE)
+    assert set(fences) == {"sh", "python", ""}
+    assert fences.count("sh") >= 5
+    assert "README.md" in (ROOT / ".ci" / "run").read_text()
+
+
+def numbers(values):
+    return "[" + ", ".join(f"{float(v):g}" for v in np.ravel(values)) + "]"
+
+
+def bias_gradient(ops):
+    g = jnp.full((64, 32, 32, 8), 0.01, jnp.bfloat16)
+    return jax.vjp(lambda b: ops.bias_add(jnp.zeros_like(g), b), jnp.zeros(8, jnp.bfloat16))[1](g)[0][0]
+
+
+def average(ops):
+    return ops.avg_pool(jnp.full((32, 32, 1), 0.01, jnp.bfloat16), (32, 32)).item()
+
+
+def at_nan(ops):
+    x = jnp.array([[1.0, jnp.nan], [3.0, 2.0]]).reshape(2, 2, 1)
+    return jax.grad(lambda x: ops.max_pool(x, (2, 2)).sum())(x)
+
+
+def at_infinity(ops):
+    x = jnp.full((2, 2, 1), -jnp.inf)
+    return jax.grad(lambda x: ops.max_pool(x, (3, 3), padding="SAME").sum())(x)
+
+
+def ruled_out(cross_entropy):
+    return cross_entropy(jnp.array([-jnp.inf, 0.0, 0.0]), jnp.array([0.0, 1.0, 0.0]))
+
+
+def label_below_zero(cross_entropy):
+    return cross_entropy(jnp.zeros(3), jnp.array(-1))
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="the right column of the table is that of a CPU")
+def test_the_table_of_wrong_numbers():
+    reference, integer = jaxcnn.reference, "softmax_cross_entropy_with_integer_labels"
+    rows = [
+        (f"{bias_gradient(jaxcnn):g}", f"`jax.grad`: {bias_gradient(reference):g}"),
+        (f"{average(jaxcnn):.4g}", f"flax's sum: {average(reference):.4g}"),
+        (numbers(at_nan(jaxcnn)), f"`jax.grad`: {numbers(at_nan(reference))}"),
+        (numbers(at_infinity(jaxcnn)), f"`jax.grad`: {numbers(at_infinity(reference))}"),
+        (f"{ruled_out(jaxcnn.softmax_cross_entropy):.4g}", f"optax: {ruled_out(optax.softmax_cross_entropy):.4g}"),
+        (
+            f"{label_below_zero(getattr(jaxcnn, integer)):.4g}",
+            f"optax: {label_below_zero(getattr(optax, integer)):.4g}",
+        ),
+    ]
+    table = re.findall(
+        r"^\| .* \| (.*) \| (.*) \|$", README.partition("## Right where")[2].partition("## ")[0], re.MULTILINE
+    )
+    assert table[1:] == rows
