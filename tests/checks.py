@@ -14,16 +14,42 @@ from jaxcnn.gradcheck.tolerances import FINITE_DIFFERENCE_RTOL
 SECOND_ORDER_RTOL = 1e-12  # two chained derivatives of sums of at most some hundred terms, in float64
 
 
-def all_cases(*ops):
-    """Parametrise a test over all cases of the named ops."""
-    found = [case for op in ops for case in cases_of(op)]
-    return pytest.mark.parametrize("case", found, ids=[case.name for case in found])
+class OpChecks:
+    """The tests that every op has, in the order of the file that inherits them.
 
+    Attributes:
+      ops: the names of the ops whose cases are tried.
+      oracle: `oracle(case)` returns the NumPy function that says what the case's value is.
+    """
 
-def one_case(*ops):
-    """Parametrise a test over the first case of each of the named ops."""
-    found = [cases_of(op)[0] for op in ops]
-    return pytest.mark.parametrize("case", found, ids=[case.name for case in found])
+    ops = ()
+    oracle = None
+
+    def pytest_generate_tests(self, metafunc):
+        found = [case for op in self.ops for case in cases_of(op)]
+        if metafunc.function.__name__ == "test_hessian":  # its size is that of the input, squared
+            found = [cases_of(op)[0] for op in self.ops]
+        if "case" in metafunc.fixturenames:
+            metafunc.parametrize("case", found, ids=[case.name for case in found])
+
+    def test_value_is_the_oracles(self, case):
+        check_value(case, type(self).oracle(case))
+
+    @pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16", "float16"])
+    def test_gradients_are_the_references(self, case, dtype):
+        check_gradients(case, dtype)
+
+    def test_gradients_are_finite_differences(self, case):
+        check_finite_differences(case)
+
+    def test_second_order(self, case):
+        check_second_order(case)
+
+    def test_hessian(self, case):
+        check_hessian(case)
+
+    def test_transforms(self, case):
+        check_transforms(case)
 
 
 def assert_close(found, right, rtol, message=""):

@@ -25,6 +25,13 @@ def pytest_collection_modifyitems(config, items):
 
 
 @pytest.fixture(autouse=True)
+def exact_products():
+    """Multiply float32 in float32: a GPU would take TF32, which has 10 bits, and so differ between programs."""
+    with jax.default_matmul_precision("highest"):
+        yield
+
+
+@pytest.fixture(autouse=True)
 def strict_promotion(request):
     """Refuse silent promotion of dtypes and ranks in the tests of ops, algorithms and gradcheck."""
     if Path(request.path).parent.name not in STRICT:

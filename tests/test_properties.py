@@ -119,6 +119,37 @@ def test_convolutions(chunk, request):
     assert count >= 0.6 * request.config.getoption("--configurations") / CHUNKS
 
 
+@st.composite
+def other_linear_ops(draw):
+    """Draw the shapes and options of a linear op that has no window of its own."""
+    batch = draw(st.sampled_from([(), (3,), (2, 2)]))
+    c_in, c_out = draw(st.integers(1, 5)), draw(st.integers(1, 5))
+    spatial = tuple(draw(st.integers(1, 4)) for _ in range(draw(st.integers(1, 3))))
+    return draw(
+        st.sampled_from(
+            [
+                ("dense", ((*batch, c_in), (c_in, c_out)), {}),
+                ("global_avg_pool", ((*batch, *spatial, c_in),), {"spatial_rank": len(spatial)}),
+                ("flatten", ((*batch, *spatial, c_in),), {"batch_rank": len(batch)}),
+            ]
+        )
+    )
+
+
+def test_other_linear_ops(chunk, request):
+    @tried(request.config, chunk, 0.1)
+    @hypothesis.given(other_linear_ops(), DTYPES)
+    def run(drawn, dtype):
+        name, shapes, options = drawn
+        with jax.enable_x64(dtype == "float64"):
+            args = tuple(numbers(shape, dtype, seed) for seed, shape in enumerate(shapes))
+            check(
+                *(functools.partial(getattr(ops, name), **options) for ops in (jaxcnn, jaxcnn.reference)), args, dtype
+            )
+
+    run()
+
+
 @pytest.mark.parametrize("name", ["max_pool", "avg_pool"])
 def test_pools(name, chunk, request):
     count = 0

@@ -24,6 +24,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxcnn.ops._window import output_size
+
 if TYPE_CHECKING:
     from jaxcnn.ops._window import PoolConfig
 
@@ -91,7 +93,7 @@ class _Axis(NamedTuple):
 
     @property
     def outputs(self) -> int:
-        return (self.size + sum(self.padding) - self.window) // self.stride + 1
+        return output_size(self.size, self.window, self.stride, self.padding)
 
     @property
     def blocks(self) -> list[range]:

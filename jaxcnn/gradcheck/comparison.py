@@ -34,7 +34,8 @@ def compare(
     Both are pulled back along the same random cotangent. The judge is `auto`; where an argument is in half precision
     it is `auto` in float64 on the same arguments, rounded once, because autodiff in half precision is itself far off
     (what it gives is reported beside it). A hand rule's value is checked twice, as it is called and as it is
-    differentiated, since the two may disagree.
+    differentiated, since the two may disagree. Where neither function says otherwise, float32 products are computed in
+    float32 (a GPU's default, TF32, has 10 bits).
 
     Args:
       manual: the function whose rules are on trial; any pytrees in and out.
@@ -59,11 +60,18 @@ def compare(
       True
     """
     problem = _take_apart(manual, args, argnums)
+    with jax.default_matmul_precision("highest"):
+        return _compare(manual, auto, args, problem, jax.random.key(0) if key is None else key, rtol)
+
+
+def _compare(
+    manual: Function, auto: Function, args: Sequence[Any], problem: "_Problem", key: jax.Array, rtol: float | None
+) -> Report:
     called = _float_outputs(manual(*args))
     mine, theirs = _pull_back(manual, problem), _pull_back(auto, problem)
     for outputs in (called, mine.outputs):
         _require_same(outputs, theirs.outputs)
-    cotangents = _draw(jax.random.key(0) if key is None else key, mine.outputs)
+    cotangents = _draw(key, mine.outputs)
     judge = _Results(list(theirs.outputs.values()), theirs.pull(cotangents))
     plain = None
     if any(jnp.dtype(a.dtype).itemsize < 4 for a in (*problem.primals, *cotangents)):

@@ -1,6 +1,5 @@
 """What all rules share: the compiled wrapper of a private op, the constructor of elementwise rules, one batch axis."""
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -49,7 +48,7 @@ def elementwise(
         return (cotangent(saved, g, *config),)
 
     rule.defvjp(forward, backward)
-    return functools.wraps(impl)(compiled(rule, name, tuple(range(1, 1 + static))))
+    return compiled(rule, name, tuple(range(1, 1 + static)))
 
 
 def merge_batch(x: jax.Array, trailing: int) -> jax.Array:

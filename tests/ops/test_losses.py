@@ -39,35 +39,9 @@ def oracle(case):
     return dict(zip(OPS, (soft, integer, squared), strict=True))[case.op]
 
 
-@checks.all_cases(*OPS)
-def test_value_is_the_oracles(case):
-    checks.check_value(case, oracle(case))
-
-
-@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16", "float16"])
-@checks.all_cases(*OPS)
-def test_gradients_are_the_references(case, dtype):
-    checks.check_gradients(case, dtype)
-
-
-@checks.all_cases(*OPS)
-def test_gradients_are_finite_differences(case):
-    checks.check_finite_differences(case)
-
-
-@checks.all_cases(*OPS)
-def test_second_order(case):
-    checks.check_second_order(case)
-
-
-@checks.one_case(*OPS)
-def test_hessian(case):
-    checks.check_hessian(case)
-
-
-@checks.all_cases(*OPS)
-def test_transforms(case):
-    checks.check_transforms(case)
+class TestLosses(checks.OpChecks):
+    ops = OPS
+    oracle = staticmethod(oracle)
 
 
 def test_values_are_those_of_optax():

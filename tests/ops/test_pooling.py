@@ -41,35 +41,9 @@ def oracle(case):
     return of_array
 
 
-@checks.all_cases(*POOLS)
-def test_value_is_the_oracles(case):
-    checks.check_value(case, oracle(case))
-
-
-@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16", "float16"])
-@checks.all_cases(*POOLS)
-def test_gradients_are_the_references(case, dtype):
-    checks.check_gradients(case, dtype)
-
-
-@checks.all_cases(*POOLS)
-def test_gradients_are_finite_differences(case):
-    checks.check_finite_differences(case)
-
-
-@checks.all_cases(*POOLS)
-def test_second_order(case):
-    checks.check_second_order(case)
-
-
-@checks.one_case(*POOLS)
-def test_hessian(case):
-    checks.check_hessian(case)
-
-
-@checks.all_cases(*POOLS)
-def test_transforms(case):
-    checks.check_transforms(case)
+class TestPools(checks.OpChecks):
+    ops = POOLS
+    oracle = staticmethod(oracle)
 
 
 PLACES = [

@@ -21,35 +21,9 @@ def oracle(case):
     return of_array
 
 
-@checks.all_cases(*OPS)
-def test_value_is_the_oracles(case):
-    checks.check_value(case, oracle(case))
-
-
-@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16", "float16"])
-@checks.all_cases(*OPS)
-def test_gradients_are_the_references(case, dtype):
-    checks.check_gradients(case, dtype)
-
-
-@checks.all_cases(*OPS)
-def test_gradients_are_finite_differences(case):
-    checks.check_finite_differences(case)
-
-
-@checks.all_cases(*OPS)
-def test_second_order(case):
-    checks.check_second_order(case)
-
-
-@checks.one_case(*OPS)
-def test_hessian(case):
-    checks.check_hessian(case)
-
-
-@checks.all_cases(*OPS)
-def test_transforms(case):
-    checks.check_transforms(case)
+class TestProbabilities(checks.OpChecks):
+    ops = OPS
+    oracle = staticmethod(oracle)
 
 
 def test_extreme_logits():
