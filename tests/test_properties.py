@@ -42,7 +42,10 @@ def paddings(draw, sizes, windows):
 def convolutions(draw):
     """Draw the operands' shapes and the options of a convolution in one to three dimensions."""
     rank = draw(st.sampled_from([1, 2, 2, 2, 3]))
-    each = lambda low, high: tuple(draw(st.integers(low, high)) for _ in range(rank))  # noqa: E731 (a shorthand)
+
+    def each(low, high):
+        return tuple(draw(st.integers(low, high)) for _ in range(rank))
+
     sizes, window = each(1, 6), each(1, 3)
     options = {"strides": each(1, 3), "input_dilation": each(1, 2), "kernel_dilation": each(1, 2)}
     groups = draw(st.sampled_from([1, 1, 2, 3]))

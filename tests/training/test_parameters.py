@@ -1,4 +1,3 @@
-import os
 import sys
 
 import jax
@@ -77,7 +76,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="no space left"):
         save_parameters(path, {"w": np.zeros(2)})
     assert load_parameters(path)["w"].tolist() == [1, 1]
-    assert os.listdir(tmp_path) == ["p.safetensors"]  # noqa: PTH208
+    assert [path.name for path in tmp_path.iterdir()] == ["p.safetensors"]
 
 
 @pytest.mark.parametrize(
