@@ -140,9 +140,13 @@ def other_linear_ops(draw):
 
 
 def test_other_linear_ops(chunk, request):
+    count = 0
+
     @tried(request.config, chunk, 0.1)
     @hypothesis.given(other_linear_ops(), DTYPES)
     def run(drawn, dtype):
+        nonlocal count
+        count += 1
         name, shapes, options = drawn
         with jax.enable_x64(dtype == "float64"):
             args = tuple(numbers(shape, dtype, seed) for seed, shape in enumerate(shapes))
@@ -151,6 +155,7 @@ def test_other_linear_ops(chunk, request):
             )
 
     run()
+    assert count >= 0.1 * request.config.getoption("--configurations") / CHUNKS
 
 
 @pytest.mark.parametrize("name", ["max_pool", "avg_pool"])

@@ -102,10 +102,15 @@ class _Axis(NamedTuple):
 
 
 def _along(config: "PoolConfig", axis: int) -> _Axis:
-    """Return the geometry of axis `axis` of an array `[N, *spatial, C]`."""
-    return _Axis(
-        config.window[axis - 1], config.strides[axis - 1], config.padding[axis - 1], config.input_size[axis - 1]
-    )
+    """Return the geometry of axis `axis` of an array `[N, *spatial, C]`.
+
+    A single window takes the stride that makes one block of its taps, whatever stride was asked for.
+    """
+    window, stride = config.window[axis - 1], config.strides[axis - 1]
+    geometry = _Axis(window, stride, config.padding[axis - 1], config.input_size[axis - 1])
+    if geometry.outputs > 1:
+        return geometry
+    return geometry._replace(stride=max(window, geometry.size + sum(geometry.padding) - window + 1))
 
 
 def _inside(t: int, geometry: _Axis) -> np.ndarray:

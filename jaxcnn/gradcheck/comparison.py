@@ -1,6 +1,7 @@
 """Compare a function's gradients by hand rules with those of its autodiff twin, array by array."""
 
 import inspect
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -50,8 +51,10 @@ def compare(
       A `Report`: `.ok`, `.rows`, `.skipped`, `str()` for a table, `.raise_if_bad()`.
 
     Raises:
+      TypeError: argnums is neither an int nor several.
       ValueError: argnums is out of range, nothing is to be differentiated, or the two return different structures,
-        shapes or dtypes; in half precision also, if auto does not follow its arguments to float64.
+        shapes or dtypes, or differ in an output that has no gradient; in half precision also, if auto does not follow
+        its arguments to float64.
 
     Example:
       >>> import jax.numpy as jnp, jaxcnn
@@ -67,12 +70,11 @@ def compare(
 def _compare(
     manual: Function, auto: Function, args: Sequence[Any], problem: "_Problem", key: jax.Array, rtol: float | None
 ) -> Report:
-    called = _float_outputs(manual(*args))
+    called = manual(*args)
     mine, theirs = _pull_back(manual, problem), _pull_back(auto, problem)
-    for outputs in (called, mine.outputs):
-        _require_same(outputs, theirs.outputs)
+    _require_same(called, theirs.result)
     cotangents = _draw(key, mine.outputs)
-    judge = _Results(list(theirs.outputs.values()), theirs.pull(cotangents))
+    judge = _Results(theirs.outputs, theirs.pull(cotangents))
     plain = None
     if any(jnp.dtype(a.dtype).itemsize < 4 for a in (*problem.primals, *cotangents)):
         plain, judge = judge, _in_float64(auto, problem, cotangents)
@@ -82,12 +84,18 @@ def _compare(
         autodiff = None if plain is None else getattr(plain, which)
         return _rows(kind, paths, found, getattr(judge, which), autodiff, rtol)
 
-    names = list(mine.outputs)
-    compared = rows("value", names, list(called.values()), "outputs")
-    compared += rows("value in vjp", names, list(mine.outputs.values()), "outputs")
+    names = _float_names(called)
+    compared = rows("value", names, _float_leaves(called), "outputs")
+    compared += rows("value in vjp", names, mine.outputs, "outputs")
     for leaf, row in enumerate(rows("gradient", problem.paths, gradients, "gradients")):
-        why = "" if row.ok else diagnose(mine.pull, theirs.pull, leaf, cotangents)
-        compared.append(row._replace(diagnosis=why))
+        primal = problem.primals[leaf].dtype
+        if row.dtype != primal.name:
+            why = f"it is {row.dtype}, and its primal {primal.name}: a cotangent has its primal's dtype"
+            compared.append(row._replace(max_rel=np.inf, rtol=rtol_of(primal), diagnosis=why))
+        elif row.ok:
+            compared.append(row)
+        else:
+            compared.append(row._replace(diagnosis=diagnose(mine.pull, theirs.pull, leaf, cotangents)))
     return Report(tuple(compared), tuple(problem.skipped))
 
 
@@ -106,8 +114,9 @@ class _Problem(NamedTuple):
 
 
 class _Pulled(NamedTuple):
-    outputs: dict[str, jax.Array]  # the floating outputs by path
+    outputs: list[jax.Array]  # the floating outputs
     pull: Callable[[Sequence[jax.Array]], list[jax.Array]]  # their cotangents to those of the primals
+    result: Any  # all that the function returned
 
 
 class _Results(NamedTuple):
@@ -116,7 +125,10 @@ class _Results(NamedTuple):
 
 
 def _take_apart(fn: Function, args: Sequence[Any], argnums: int | Sequence[int]) -> _Problem:
-    chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    try:
+        chosen = tuple(map(operator.index, argnums if isinstance(argnums, Sequence) else (argnums,)))
+    except TypeError:
+        raise TypeError(f"argnums (={argnums!r}) must be an int or a sequence of ints") from None
     if not chosen or any(not -len(args) <= n < len(args) for n in chosen):
         raise ValueError(f"argnums (={argnums!r}) must name some of the {len(args)} arguments")
     chosen = {n % len(args) for n in chosen}
@@ -129,7 +141,7 @@ def _take_apart(fn: Function, args: Sequence[Any], argnums: int | Sequence[int])
         name = ".".join(
             [names[path[0].idx], *filter(None, [jax.tree_util.keystr(path[1:], simple=True, separator=".")])]
         )
-        if jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
+        if _is_floating(leaf):
             problem.differentiated.append(position)
             problem.paths.append(name)
         else:
@@ -148,41 +160,59 @@ def _argument_names(fn: Function, count: int) -> list[str]:
     return (named + [f"args[{i}]" for i in range(len(named), count)])[:count]
 
 
-def _float_outputs(tree: Any) -> dict[str, jax.Array]:
-    """Return the floating leaves of a function's result by path."""
-    found = {}
-    for path, leaf in jax.tree.leaves_with_path(tree):
-        if jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
-            name = jax.tree_util.keystr(path, simple=True, separator=".")
-            found[f"output.{name}" if name else "output"] = jnp.asarray(leaf)
-    return found
+def _is_floating(leaf: Any) -> bool:
+    return jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
+
+
+def _float_leaves(tree: Any) -> list[jax.Array]:
+    """Return the floating leaves of a function's result."""
+    return [jnp.asarray(leaf) for leaf in jax.tree.leaves(tree) if _is_floating(leaf)]
+
+
+def _float_names(tree: Any) -> list[str]:
+    """Return the paths of the floating leaves of a function's result."""
+    return [_named("output", path) for path, leaf in jax.tree.leaves_with_path(tree) if _is_floating(leaf)]
+
+
+def _named(root: str, path: tuple[Any, ...]) -> str:
+    """Return the name of a leaf: that of the argument or result, and the path in it."""
+    return ".".join([root, *filter(None, [jax.tree_util.keystr(path, simple=True, separator=".")])])
 
 
 def _pull_back(fn: Function, problem: _Problem) -> _Pulled:
-    def of_primals(*primals: jax.Array) -> dict[str, jax.Array]:
+    def of_primals(*primals: jax.Array) -> tuple[list[jax.Array], Any]:
         leaves = list(problem.leaves)
         for position, primal in zip(problem.differentiated, primals, strict=True):
             leaves[position] = primal
-        return _float_outputs(fn(*jax.tree.unflatten(problem.structure, leaves)))
+        result = fn(*jax.tree.unflatten(problem.structure, leaves))
+        return _float_leaves(result), result
 
-    outputs, pull = jax.vjp(of_primals, *problem.primals)
-    return _Pulled(outputs, lambda cotangents: list(pull(dict(zip(outputs, cotangents, strict=True)))))
+    outputs, pull, result = jax.vjp(of_primals, *problem.primals, has_aux=True)
+    return _Pulled(outputs, lambda cotangents: list(pull(list(cotangents))), result)
 
 
-def _require_same(mine: dict[str, jax.Array], theirs: dict[str, jax.Array]) -> None:
-    def described(outputs: dict[str, jax.Array]) -> dict[str, str]:
-        return {path: f"{y.dtype}{list(y.shape)}" for path, y in outputs.items()}
+def _require_same(mine: Any, theirs: Any) -> None:
+    """Check that two results have one structure, shapes and dtypes, and that what has no gradient is equal."""
+
+    def described(tree: Any) -> tuple[Any, list[str]]:
+        leaves = [f"{jnp.result_type(leaf)}{list(jnp.shape(leaf))}" for leaf in jax.tree.leaves(tree)]
+        return jax.tree.structure(tree), leaves
 
     if described(mine) != described(theirs):
         raise ValueError(f"the outputs of manual (={described(mine)}) must be those of auto (={described(theirs)})")
-    if not mine:
+    for (path, a), b in zip(jax.tree.leaves_with_path(mine), jax.tree.leaves(theirs), strict=True):
+        if jnp.issubdtype(jnp.result_type(a), jnp.complexfloating):
+            raise ValueError(f"{_named('output', path)} dtype (={jnp.result_type(a)}) must be real")
+        if not _is_floating(a) and not jnp.array_equal(a, b):
+            raise ValueError(f"{_named('output', path)}, which has no gradient, must be the same from manual and auto")
+    if not _float_leaves(mine):
         raise ValueError("manual and auto must return a floating array, or a pytree with one")
 
 
-def _draw(key: jax.Array, outputs: dict[str, jax.Array]) -> list[jax.Array]:
+def _draw(key: jax.Array, outputs: list[jax.Array]) -> list[jax.Array]:
     """Return a normally distributed cotangent for each output; by NumPy, which has nothing to compile."""
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
-    return [jnp.asarray(rng.standard_normal(y.shape), y.dtype) for y in outputs.values()]
+    return [jnp.asarray(rng.standard_normal(y.shape), y.dtype) for y in outputs]
 
 
 def _in_float64(fn: Function, problem: _Problem, cotangents: Sequence[jax.Array]) -> _Results:
@@ -190,17 +220,16 @@ def _in_float64(fn: Function, problem: _Problem, cotangents: Sequence[jax.Array]
     with jax.enable_x64(True):
 
         def upcast(leaf: Any) -> Any:
-            floating = jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
-            return jnp.asarray(np.asarray(leaf, np.float64)) if floating else leaf
+            return jnp.asarray(np.asarray(leaf, np.float64)) if _is_floating(leaf) else leaf
 
-        outputs, pull = _pull_back(fn, problem._replace(leaves=[upcast(leaf) for leaf in problem.leaves]))
-        for path, y in outputs.items():
+        outputs, pull, _ = _pull_back(fn, problem._replace(leaves=[upcast(leaf) for leaf in problem.leaves]))
+        for y in outputs:
             if y.dtype != jnp.float64:
                 raise ValueError(
-                    f"{path} of auto (={y.dtype}) must be float64 where the arguments are, so that it can judge half "
-                    "precision; let arrays that auto holds be arguments"
+                    f"the output of auto (={y.dtype}) must be float64 where the arguments are, so that it can judge "
+                    "half precision; let arrays that auto holds be arguments"
                 )
-        return _Results(list(outputs.values()), pull([upcast(g) for g in cotangents]))
+        return _Results(outputs, pull([upcast(g) for g in cotangents]))
 
 
 def _rows(
@@ -243,4 +272,5 @@ def _rows(
 
 def _as_float64(arrays: Sequence[jax.Array], dtypes: Sequence[Any]) -> list[np.ndarray]:
     """Return the arrays, each rounded to its dtype, as float64."""
-    return [np.asarray(a).astype(dtype).astype(np.float64) for a, dtype in zip(arrays, dtypes, strict=True)]
+    with np.errstate(over="ignore"):  # what a half-precision dtype cannot hold is infinite in it
+        return [np.asarray(a).astype(dtype).astype(np.float64) for a, dtype in zip(arrays, dtypes, strict=True)]

@@ -34,8 +34,8 @@ def diagnose(mine: Pull, right: Pull, leaf: int, cotangents: Sequence[jax.Array]
         return np.asarray(pull(g)[leaf], np.float64)
 
     a, b = respond(mine, cotangents), respond(right, cotangents)
-    if np.isnan(a).any() and not np.isnan(b).any():
-        return "it is nan where the right gradient is a number"
+    if not np.isfinite(a).all() or not np.isfinite(b).all():
+        return "it is nan or infinite where the right gradient is a number, or the other way round"
     for hint in itertools.chain(_as_a_whole(a, b), _partial_sums(a, cotangents)):
         return hint
     if len(cotangents) == 1 and cotangents[0].size and a.ndim > 1:

@@ -27,24 +27,33 @@ def finite_difference_gradient(
     Args:
       fn: a function of arrays that returns one array; it is compiled once.
       args: its arguments; floating ones are taken in float64.
-      argnum: the argument x to differentiate, an array.
+      argnum: the argument x to differentiate, a floating array.
       cotangent: the weights of the outputs, in the shape of fn's result.
       indices: which elements of x; None takes all, in row-major order.
 
     Returns:
       One number an element, float64.
+
+    Raises:
+      ValueError: argnum is out of range, x is no floating array, or cotangent has another shape than fn's result.
     """
+    if not 0 <= argnum < len(args):
+        raise ValueError(f"argnum (={argnum}) must be from 0 to {len(args) - 1}")
+    if jax.tree.structure(args[argnum]) != jax.tree.structure(0) or not _is_floating(args[argnum]):
+        raise ValueError(f"argument {argnum} (={args[argnum]!r}) must be a floating array")
     with jax.enable_x64(True):
         args = [_in_float64(arg) for arg in args]
         x = np.array(args[argnum])
         evaluate = jax.jit(lambda value: fn(*args[:argnum], value, *args[argnum + 1 :]))
         weights = np.asarray(cotangent, np.float64)
+        if weights.shape != (shape := jax.eval_shape(evaluate, x).shape):
+            raise ValueError(f"cotangent shape (={weights.shape}) must be that of the result (={shape})")
         found = []
         for index in np.ndindex(x.shape) if indices is None else indices:
             sides = []
-            for step in (STEP, -STEP):
+            for sign in (1, -1):
                 moved = x.copy()
-                moved[index] += step
+                moved[index] += sign * STEP * max(1.0, abs(float(x[index])))
                 sides.append((moved[index], np.asarray(evaluate(moved))))
             (high, above), (low, below) = sides
             found.append(np.sum(weights * (above - below)) / (high - low))
@@ -58,8 +67,9 @@ def sample_indices(shape: tuple[int, ...], count: int, seed: int = 0) -> list[tu
     return [tuple(int(i) for i in np.unravel_index(c, shape)) for c in np.sort(chosen)]
 
 
-def _in_float64(arg: Any) -> Any:
-    def upcast(leaf: Any) -> Any:
-        return np.asarray(leaf, np.float64) if jnp.issubdtype(jnp.result_type(leaf), jnp.floating) else leaf
+def _is_floating(leaf: Any) -> bool:
+    return jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
 
-    return jax.tree.map(upcast, arg)
+
+def _in_float64(arg: Any) -> Any:
+    return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64) if _is_floating(leaf) else leaf, arg)

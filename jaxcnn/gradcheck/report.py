@@ -10,9 +10,9 @@ class GradientMismatchError(AssertionError):
 
 
 class Row(NamedTuple):
-    """What was found about one output ("value") or one input ("gradient")."""
+    """What was found about one output or one input."""
 
-    kind: str  # "value" or "gradient"
+    kind: str  # "value", as called; "value in vjp", as differentiated; or "gradient"
     path: str  # the name of the argument and the path of the leaf in it
     shape: tuple[int, ...]
     dtype: str

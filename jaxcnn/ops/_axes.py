@@ -9,19 +9,22 @@ import jax.numpy as jnp
 from jaxcnn.ops._dtypes import widen
 
 
-def canonical_axes(axis: Any, ndim: int) -> tuple[int, ...]:
+def canonical_axes(axis: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return `axis`, an int or several, as non-negative ints.
 
     Raises:
       TypeError: it is neither an int nor a tuple of ints.
-      ValueError: one is out of range or stands there twice.
+      ValueError: one is out of range, stands there twice, or has no elements.
     """
+    ndim = len(shape)
     try:
         axes = tuple(operator.index(a) for a in (axis if isinstance(axis, tuple | list) else (axis,)))
     except TypeError:
         raise TypeError(f"axis (={axis!r}) must be an int or a tuple of ints") from None
     if any(not -ndim <= a < ndim for a in axes) or len({a % ndim for a in axes}) != len(axes):
         raise ValueError(f"axis (={axis!r}) must name different axes of an array of rank {ndim}")
+    if any(shape[a] == 0 for a in axes):
+        raise ValueError(f"axis (={axis!r}) must have elements, in an array of shape {shape}")
     return tuple(a % ndim for a in axes)
 
 
@@ -68,3 +71,16 @@ def log_normalise(
     top = jax.lax.stop_gradient(jnp.max(wide, axes, keepdims=True))
     shifted = wide - top
     return shifted, top, jnp.log(jnp.sum(jnp.exp(shifted), axes, keepdims=True))
+
+
+def class_mask(where: Any, shape: tuple[int, ...], axes: tuple[int, ...]) -> jax.Array | None:
+    """Return `where` in the full shape; one of lower rank is spread over the classes, along `axes`."""
+    if where is not None and jnp.ndim(where) == len(shape) - len(axes):
+        where = jnp.expand_dims(where, axes)
+    return as_mask(where, shape)
+
+
+def one_hot_of(labels: jax.Array, classes: int) -> jax.Array:
+    """Return bools `[*labels.shape, classes]`, True at the label; nowhere where that is no class."""
+    wide = labels.astype(jnp.int32) if labels.dtype.itemsize < 4 else labels
+    return wide[..., None] == jax.lax.broadcasted_iota(wide.dtype, (*labels.shape, classes), labels.ndim)

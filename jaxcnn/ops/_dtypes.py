@@ -26,9 +26,12 @@ def as_floating(name: str, x: Any) -> jax.Array:
     """Return `x` as an array.
 
     Raises:
-      TypeError: its dtype is not a floating one.
+      TypeError: it is no array, or its dtype is not a floating one.
     """
-    array = jnp.asarray(x)
+    try:
+        array = jnp.asarray(x)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} (={x!r}) must be an array of a floating dtype: {error}") from None
     if not jnp.issubdtype(array.dtype, jnp.floating):
         raise TypeError(f"{name} dtype (={array.dtype}) must be a floating dtype")
     return array
@@ -71,7 +74,10 @@ def canonical_preferred(preferred_element_type: Any, dtype: Any) -> np.dtype | N
     """
     if preferred_element_type is None:
         return None
-    preferred = jnp.dtype(preferred_element_type)
+    try:
+        preferred = jnp.dtype(preferred_element_type)
+    except TypeError:
+        raise TypeError(f"preferred_element_type (={preferred_element_type!r}) must be a dtype") from None
     if preferred == dtype:
         return None
     if not jnp.issubdtype(preferred, jnp.floating) or not is_wider(preferred, dtype):

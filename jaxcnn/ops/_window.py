@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 Ints = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
+LARGEST_SIZE = 2**31 - 1  # of an axis, in XLA
 PaddingLike = str | int | Sequence[int | tuple[int, int]]
 
 
@@ -60,9 +61,10 @@ def canonical_ints(name: str, value: Any, rank: int, minimum: int = 1) -> Ints:
         raise TypeError(f"{name} (={value!r}) must be an int or a sequence of {rank} ints")
     if len(entries) != rank:
         raise ValueError(f"{name} (={value!r}) must have one entry for each of the {rank} spatial axes")
-    if any(v < minimum for v in entries):
+    ints = tuple(_as_int(name, v) for v in entries)
+    if any(v < minimum for v in ints):
         raise ValueError(f"{name} (={value!r}) must be at least {minimum} along every axis")
-    return tuple(operator.index(v) for v in entries)
+    return ints
 
 
 def canonical_padding(padding: PaddingLike, sizes: Ints, windows: Ints, strides: Ints) -> Pairs:
@@ -86,6 +88,8 @@ def canonical_padding(padding: PaddingLike, sizes: Ints, windows: Ints, strides:
             raise ValueError(
                 f"padding (={padding!r}) must not crop more than the {size} elements along spatial axis {axis}"
             )
+        if size + low + high > LARGEST_SIZE:
+            raise ValueError(f"padding (={padding!r}) must leave spatial axis {axis} at most {LARGEST_SIZE} elements")
         if size + low + high < window:
             raise ValueError(
                 f"the window's extent (={window}) must not exceed the padded input's (={size + low + high}) "
@@ -110,7 +114,7 @@ def _named_padding(padding: str, sizes: Ints, windows: Ints, strides: Ints) -> P
 
 def _explicit_padding(padding: Any, rank: int) -> Pairs:
     entries = [padding] * rank if _is_int(padding) else padding
-    if not isinstance(entries, Sequence):
+    if not isinstance(entries, Sequence) or isinstance(entries, bytes):
         raise TypeError(f"padding (={padding!r}) must be a string, an int, ints or (low, high) pairs")
     if len(entries) != rank:
         raise ValueError(f"padding (={padding!r}) must have one entry for each of the {rank} spatial axes")
@@ -119,8 +123,15 @@ def _explicit_padding(padding: Any, rank: int) -> Pairs:
         pair = (entry, entry) if _is_int(entry) else entry
         if not isinstance(pair, Sequence) or len(pair) != 2 or not all(_is_int(v) for v in pair):
             raise TypeError(f"padding (={padding!r}) must hold an int or a (low, high) pair for every spatial axis")
-        pairs.append((operator.index(pair[0]), operator.index(pair[1])))
+        pairs.append((_as_int("padding", pair[0]), _as_int("padding", pair[1])))
     return tuple(pairs)
+
+
+def _as_int(name: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:  # a traced value has __index__, which raises
+        raise TypeError(f"{name} (={value!r}) must be static, not a traced value") from None
 
 
 def _is_int(value: Any) -> bool:

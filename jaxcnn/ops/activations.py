@@ -14,6 +14,8 @@ Half precision computes in float32 and is cast once.
 References: Nair and Hinton 2010 (relu); Maas, Hannun and Ng 2013 (leaky relu); LeCun et al. 1998 (tanh).
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 
@@ -94,7 +96,7 @@ def leaky_relu(x: jax.Array, negative_slope: float = 1e-2) -> jax.Array:
       Maas, Hannun and Ng 2013, "Rectifier nonlinearities improve neural network acoustic models".
     """
     try:
-        slope = float(negative_slope)
+        slope = math.fsum([negative_slope])  # as float(), but no text
     except (TypeError, ValueError):  # a tracer's ConcretizationTypeError is a TypeError
         raise TypeError(f"negative_slope (={negative_slope!r}) must be a static number") from None
     return _leaky_relu(as_floating("x", x), slope)

@@ -20,12 +20,13 @@ References: Goodfellow, Bengio and Courville 2016, "Deep learning", sections 5.5
 """
 
 import functools
-from typing import Any, NamedTuple
+import math
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.ops._axes import as_mask, broadcast_to, canonical_axes, log_normalise
+from jaxcnn.ops._axes import broadcast_to, canonical_axes, class_mask, log_normalise, one_hot_of
 from jaxcnn.ops._dtypes import as_floating, require_same_dtype, widen
 from jaxcnn.ops._rule import compiled
 
@@ -69,7 +70,7 @@ def softmax_cross_entropy(
       Smooth. Where a label of 0 meets a logit of -inf, both gradients are 0.
 
     Raises:
-      TypeError: logits are not floating, or where is not bool.
+      TypeError: logits are not floating, labels are complex, or where is not bool.
       ValueError: axis is out of range, or labels or where do not fit the shape of logits.
 
     Example:
@@ -82,21 +83,16 @@ def softmax_cross_entropy(
       Goodfellow, Bengio and Courville 2016, "Deep learning", section 6.2.
     """
     logits, labels = as_floating("logits", logits), jnp.asarray(labels)
-    axes = canonical_axes(axis, logits.ndim)
+    axes = canonical_axes(axis, logits.shape)
+    if jnp.issubdtype(labels.dtype, jnp.complexfloating):
+        raise TypeError(f"labels dtype (={labels.dtype}) must be real")
     if not jnp.issubdtype(labels.dtype, jnp.floating):
         labels = labels.astype(logits.dtype)
     dtype = jnp.promote_types(logits.dtype, labels.dtype)
     labels = broadcast_to("labels", labels, logits.shape)
     return _compiled_cross_entropy(
-        logits.astype(dtype), labels.astype(dtype), _class_mask(where, logits.shape, axes), axes
+        logits.astype(dtype), labels.astype(dtype), class_mask(where, logits.shape, axes), axes
     )
-
-
-def _class_mask(where: Any, shape: tuple[int, ...], axes: Axes) -> jax.Array | None:
-    """Return `where` in the full shape; one of lower rank is spread over the classes."""
-    if where is not None and jnp.ndim(where) == len(shape) - len(axes):
-        where = jnp.expand_dims(where, axes)
-    return as_mask(where, shape)
 
 
 def _cross_entropy_residuals(logits: jax.Array, labels: jax.Array, where: jax.Array | None, axes: Axes) -> Residuals:
@@ -183,19 +179,16 @@ def softmax_cross_entropy_with_integer_labels(
     logits, labels = as_floating("logits", logits), jnp.asarray(labels)
     if not jnp.issubdtype(labels.dtype, jnp.integer):
         raise TypeError(f"labels dtype (={labels.dtype}) must be an integer dtype")
-    axes = canonical_axes(axis, logits.ndim)
+    axes = canonical_axes(axis, logits.shape)
     batch = tuple(a for a in range(logits.ndim) if a not in axes)
     batch_shape = tuple(logits.shape[a] for a in batch)
     if labels.shape != batch_shape:
         raise ValueError(f"labels shape (={labels.shape}) must be {batch_shape} for logits of shape {logits.shape}")
-    mask = _class_mask(where, logits.shape, axes)
-    logits, mask = (None if a is None else a.transpose(*batch, *axes).reshape(*batch_shape, -1) for a in (logits, mask))
+    mask = class_mask(where, logits.shape, axes)
+    flat = (*batch_shape, math.prod(logits.shape[a] for a in axes))
+    logits = logits.transpose(*batch, *axes).reshape(flat)
+    mask = None if mask is None else mask.transpose(*batch, *axes).reshape(flat)
     return _compiled_integer_cross_entropy(logits, labels, mask)
-
-
-def _one_hot(labels: jax.Array, classes: int) -> jax.Array:
-    wide = labels.astype(jnp.int32) if labels.dtype.itemsize < 4 else labels
-    return wide[..., None] == jax.lax.broadcasted_iota(wide.dtype, (*labels.shape, classes), labels.ndim)
 
 
 def _only_valid(value: jax.Array, one_hot: jax.Array, where: jax.Array | None) -> jax.Array:
@@ -206,7 +199,7 @@ def _only_valid(value: jax.Array, one_hot: jax.Array, where: jax.Array | None) -
 
 def _integer_cross_entropy_impl(logits: jax.Array, labels: jax.Array, where: jax.Array | None) -> jax.Array:
     _, top, log_sum = log_normalise(logits, where, (-1,))
-    one_hot = _one_hot(labels, logits.shape[-1])
+    one_hot = one_hot_of(labels, logits.shape[-1])
     log_p = widen(logits) - top - log_sum
     log_p = jnp.sum(jnp.where(one_hot, log_p, jnp.zeros_like(log_p)), -1)
     return _only_valid(-log_p, one_hot, where).astype(logits.dtype)
@@ -226,7 +219,7 @@ def _integer_cross_entropy_fwd(
 
 def _integer_cross_entropy_bwd(residuals: Residuals, g: jax.Array) -> tuple[jax.Array, None, None]:
     logits, labels, where, top, log_sum = residuals
-    one_hot = _one_hot(labels, logits.shape[-1])
+    one_hot = one_hot_of(labels, logits.shape[-1])
     p = jnp.exp(widen(logits) - top - log_sum)
     if where is not None:
         p = jnp.where(where, p, jnp.zeros_like(p))
@@ -287,12 +280,12 @@ def _squared_error(predictions: jax.Array, targets: jax.Array) -> jax.Array:
 
 
 def _squared_error_fwd(predictions: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
-    # The error, in the dtype of predictions: one array for both cotangents.
-    return _squared_error_impl(predictions, targets), predictions - targets
+    # The error, in float32 or wider: one array for both cotangents.
+    return _squared_error_impl(predictions, targets), widen(predictions) - widen(targets)
 
 
 def _squared_error_bwd(error: jax.Array, g: jax.Array) -> tuple[jax.Array, jax.Array]:
-    dpredictions = (2 * widen(g) * widen(error)).astype(g.dtype)
+    dpredictions = (2 * widen(g) * error).astype(g.dtype)
     return dpredictions, -dpredictions
 
 

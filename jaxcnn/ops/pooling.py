@@ -178,8 +178,10 @@ def avg_pool(
       Boureau, Ponce and LeCun 2010.
     """
     x = as_floating("x", x)
+    if not isinstance(count_include_pad, bool):
+        raise TypeError(f"count_include_pad (={count_include_pad!r}) must be True or False")
     flat, config = pool_input(x, window_shape, strides, padding)
-    y = _compiled_avg_pool(flat, config, bool(count_include_pad))
+    y = _compiled_avg_pool(flat, config, count_include_pad)
     return y.reshape(*x.shape[: -len(config.window) - 1], *y.shape[1:])
 
 

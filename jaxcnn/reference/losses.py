@@ -1,5 +1,7 @@
 """Losses in plain jax.numpy, with the values of optax, differentiated by JAX."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 
@@ -28,14 +30,16 @@ def softmax_cross_entropy_with_integer_labels(
         where = jnp.expand_dims(where, classes) if where.ndim != logits.ndim else where
         where = _classes_last(jnp.broadcast_to(where, logits.shape), classes)
     logits = _classes_last(logits, classes)
-    one_hot = jax.nn.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
-    loss = jax.nn.logsumexp(logits, -1, where=where) - jnp.sum(one_hot * logits, -1)
+    one_hot = jax.nn.one_hot(labels, logits.shape[-1], dtype=bool)
+    label_logit = jnp.sum(jnp.where(one_hot, logits, jnp.zeros_like(logits)), -1)
+    loss = jax.nn.logsumexp(logits, -1, where=where) - label_logit
     return loss if where is None else jnp.where(jnp.any(where, -1), loss, jnp.zeros_like(loss))
 
 
 def _classes_last(x: jax.Array, classes: tuple[int, ...]) -> jax.Array:
     moved = jnp.moveaxis(x, classes, range(-len(classes), 0))
-    return moved.reshape(*moved.shape[: -len(classes)], -1)
+    split = moved.ndim - len(classes)
+    return moved.reshape(*moved.shape[:split], math.prod(moved.shape[split:]))
 
 
 def squared_error(predictions: jax.Array, targets: jax.Array | None = None) -> jax.Array:

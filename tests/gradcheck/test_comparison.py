@@ -102,7 +102,7 @@ def test_half_precision_is_judged_in_float64_and_shows_plain_autodiff():
 
 def test_a_judge_that_stays_in_half_precision_is_refused():
     held = X.astype(jnp.bfloat16)
-    with pytest.raises(ValueError, match=r"output of auto \(=bfloat16\) must be float64 where the arguments are"):
+    with pytest.raises(ValueError, match=r"the output of auto \(=bfloat16\) must be float64 where the arguments are"):
         compare(lambda x: (x + 1).astype(jnp.bfloat16), lambda x: (x + 1).astype(jnp.bfloat16), held)
 
 
@@ -145,7 +145,7 @@ def test_the_cotangent_follows_the_key():
     ("auto", "args", "options", "message"),
     [
         (lambda x: jnp.sin(x)[:2], (X,), {}, r"outputs of manual \(=.*\[4, 3\].*must be those of auto"),
-        (lambda x: {"y": jnp.sin(x)}, (X,), {}, r"outputs of manual .* must be those of auto \(=.*output.y"),
+        (lambda x: {"y": jnp.sin(x)}, (X,), {}, r"outputs of manual .* must be those of auto \(=.*'y'"),
         (jnp.sin, (X,), {"argnums": 1}, r"argnums \(=1\) must name some of the 1 arguments"),
         (jnp.sin, (X,), {"argnums": ()}, r"argnums \(=\(\)\) must name some"),
         (jnp.sin, (jnp.arange(3),), {}, r"argnums \(=0\) must name an argument with a floating leaf; found \['x'\]"),
@@ -169,6 +169,55 @@ def test_negative_argnums_and_functions_without_a_signature():
     assert report.ok
     report = compare(lambda *args: args[0] * args[1], lambda *args: args[0] * args[1], X, X, argnums=(0, 1))
     assert [row.path for row in report.rows[2:]] == ["args[0]", "args[1]"]
+
+
+def test_a_cotangent_of_another_dtype_than_its_primal_is_found():
+    """JAX lets it pass, and the numbers are right."""
+    widened = rule(jnp.square, lambda x, g: (2 * x * g).astype(jnp.float32))
+    report = compare(widened, jnp.square, X.astype(jnp.bfloat16))
+    assert [row.kind for row in report.bad] == ["gradient"]
+    assert "it is float32, and its primal bfloat16" in report.rows[-1].diagnosis
+
+
+def test_paths_that_print_alike_do_not_hide_each_other():
+    def right(x):
+        return {"a": {"b": x}, "a.b": 2 * x}
+
+    for wrong in (lambda x: {"a": {"b": 5 * x}, "a.b": 2 * x}, lambda x: {"a": {"b": x}, "a.b": 5 * x}):
+        assert not compare(wrong, right, X).ok
+    assert compare(right, right, X).ok
+
+
+@pytest.mark.parametrize(
+    ("manual", "auto", "message"),
+    [
+        (
+            lambda x: (x, jnp.argmax(x)),
+            lambda x: (x, jnp.argmin(x)),
+            r"output.1, which has no gradient, must be the same",
+        ),
+        (lambda x: [x], lambda x: (x,), r"outputs of manual .* must be those of auto"),
+        (
+            lambda x: (x, x.astype(complex)),
+            lambda x: (x, x.astype(complex)),
+            r"output.1 dtype \(=complex64\) must be real",
+        ),
+    ],
+)
+def test_results_must_agree_in_structure_and_in_what_has_no_gradient(manual, auto, message):
+    with pytest.raises(ValueError, match=message):
+        compare(manual, auto, X)
+
+
+def test_infinite_gradients_are_named():
+    report = compare(rule(jnp.sin, lambda x, g: g * jnp.inf), jnp.sin, X)
+    assert "infinite" in report.rows[-1].diagnosis
+
+
+def test_old_keys_and_numpy_argnums():
+    assert compare(jnp.sin, jnp.sin, X, argnums=np.int64(0), key=jax.random.PRNGKey(3)).ok
+    with pytest.raises(TypeError, match=r"argnums \(=0.5\) must be an int or a sequence of ints"):
+        compare(jnp.sin, jnp.sin, X, argnums=0.5)
 
 
 def test_to_dict_holds_every_row_in_plain_types():

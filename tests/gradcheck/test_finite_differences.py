@@ -1,5 +1,6 @@
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jaxcnn.gradcheck import finite_difference_gradient
 from jaxcnn.gradcheck.finite_differences import sample_indices
@@ -30,3 +31,22 @@ def test_sampled_indices_are_different_and_inside():
     assert all(0 <= i < 3 and 0 <= j < 4 for i, j in indices)
     assert sample_indices((2, 2), 99) == [(0, 0), (0, 1), (1, 0), (1, 1)]
     assert sample_indices((), 5) == [()]
+
+
+def test_the_step_grows_with_the_number():
+    found = finite_difference_gradient(lambda x: x**2, (np.array([1e11]),), 0, np.ones(1))
+    np.testing.assert_allclose(found, [2e11], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("args", "argnum", "cotangent", "message"),
+    [
+        ((np.ones(2),), -1, np.ones(2), r"argnum \(=-1\) must be from 0 to 0"),
+        ((np.arange(2),), 0, np.ones(2), r"argument 0 .* must be a floating array"),
+        (({"a": np.ones(2)},), 0, np.ones(2), r"argument 0 .* must be a floating array"),
+        ((np.ones(2),), 0, np.ones((2, 2)), r"cotangent shape \(=\(2, 2\)\) must be that of the result \(=\(2,\)\)"),
+    ],
+)
+def test_errors_name_argument_value_and_requirement(args, argnum, cotangent, message):
+    with pytest.raises(ValueError, match=message):
+        finite_difference_gradient(lambda x: x, args, argnum, cotangent)

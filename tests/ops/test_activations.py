@@ -80,6 +80,8 @@ def test_a_traced_slope_is_refused():
         jax.jit(jaxcnn.leaky_relu)(jnp.ones(3), jnp.array(0.1))
     with pytest.raises(TypeError, match=r"negative_slope \(='steep'\) must be a static number"):
         jaxcnn.leaky_relu(jnp.ones(3), "steep")
+    with pytest.raises(TypeError, match=r"negative_slope \(='0.1'\) must be a static number"):
+        jaxcnn.leaky_relu(jnp.ones(3), "0.1")
 
 
 def test_forward_mode_is_refused_by_jax():

@@ -141,6 +141,10 @@ X, K = jnp.ones((2, 6, 5, 4)), jnp.ones((3, 3, 4, 8))
         ((X, K), {"feature_group_count": 0}, ValueError, r"feature_group_count \(=0\) must be at least 1"),
         ((X, K), {"strides": 0}, ValueError, r"strides \(=0\) must be at least 1"),
         ((X, K), {"strides": (1, 2, 3)}, ValueError, r"strides \(=\(1, 2, 3\)\) must have one entry for each of the 2"),
+        (("image", K), {}, TypeError, r"x \(='image'\) must be an array of a floating dtype"),
+        ((X, K), {"padding": b"ab"}, TypeError, r"padding \(=b'ab'\) must be a string"),
+        ((X, K), {"padding": 2**40}, ValueError, r"padding \(=1099511627776\) must leave spatial axis 0 at most"),
+        ((X, K), {"preferred_element_type": "foo"}, TypeError, r"preferred_element_type \(='foo'\) must be a dtype"),
         ((X, K), {"strides": 1.5}, TypeError, r"strides \(=1.5\) must be an int"),
         ((X, K), {"kernel_dilation": "two"}, TypeError, r"kernel_dilation \(='two'\) must be an int"),
         ((X, K), {"input_dilation": -1}, ValueError, r"input_dilation \(=-1\) must be at least 1"),
@@ -165,3 +169,9 @@ X, K = jnp.ones((2, 6, 5, 4)), jnp.ones((3, 3, 4, 8))
 def test_errors_name_argument_value_and_requirement(args, options, error, message):
     with pytest.raises(error, match=message):
         jaxcnn.conv(*args, **options)
+
+
+@pytest.mark.parametrize("name", ["strides", "padding", "input_dilation", "feature_group_count"])
+def test_traced_options_are_refused(name):
+    with pytest.raises(TypeError, match=rf"{name} \(=.*\) must be static"):
+        jax.jit(lambda option: jaxcnn.conv(X, K, **{name: option}))(1)

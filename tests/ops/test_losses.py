@@ -84,6 +84,24 @@ def test_large_logits_keep_their_digits():
     np.testing.assert_allclose(gradient, [-0.7310586, 0.7310586], rtol=1e-6)
 
 
+def test_an_empty_batch_has_no_losses():
+    for fn, labels in ((jaxcnn.softmax_cross_entropy, jnp.ones((0, 5))), (integer_cross_entropy, jnp.ones(0, int))):
+        loss, pull = jax.vjp(lambda z, fn=fn, labels=labels: fn(z, labels), jnp.ones((0, 5)))
+        assert loss.shape == (0,)
+        assert pull(loss)[0].shape == (0, 5)
+
+
+def test_the_reference_bears_a_logit_of_minus_infinity_where_optax_does():
+    logits, label = jnp.array([-jnp.inf, 0.0, 0.0]), jnp.array(1)
+    assert jaxcnn.reference.softmax_cross_entropy_with_integer_labels(logits, label) == pytest.approx(math.log(2))
+
+
+def test_squared_error_of_float16_does_not_overflow_in_the_gradient():
+    p, t, g = (jnp.array(v, jnp.float16) for v in (6e4, -6e4, 1e-3))
+    gradient = jax.vjp(jaxcnn.squared_error, p, t)[1](g)[0]
+    assert float(gradient) == pytest.approx(240, rel=1e-3)
+
+
 def test_labels_need_not_sum_to_one():
     logits, labels = jnp.array([1.0, 2.0]), jnp.array([3.0, 0.5])
     p = jax.nn.softmax(logits)
@@ -164,6 +182,8 @@ Z = jnp.ones((4, 5))
         (jaxcnn.softmax_cross_entropy, (Z, Z), {"axis": 2}, ValueError, r"axis \(=2\) must name different axes"),
         (jaxcnn.softmax_cross_entropy, (Z, Z), {"where": Z}, TypeError, r"where dtype \(=float32\) must be bool"),
         (jaxcnn.softmax_cross_entropy, (Z, Z), {"where": jnp.ones(5, bool)}, ValueError, r"where shape \(=\(5, 1\)\) must"),
+        (jaxcnn.softmax_cross_entropy, (Z, 1j * Z.astype(complex)), {}, TypeError, r"labels dtype \(=complex64\) must be real"),
+        (jaxcnn.softmax_cross_entropy, (Z[:, :0], Z[:, :0]), {}, ValueError, r"axis \(=-1\) must have elements"),
         (integer_cross_entropy, (Z, jnp.ones(4)), {}, TypeError, r"labels dtype \(=float32\) must be an integer dtype"),
         (integer_cross_entropy, (Z, jnp.ones(5, int)), {}, ValueError, r"labels shape \(=\(5,\)\) must be \(4,\)"),
         (jaxcnn.squared_error, (Z, Z[0]), {}, ValueError, r"targets shape \(=\(5,\)\) must equal predictions shape"),

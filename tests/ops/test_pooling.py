@@ -200,6 +200,17 @@ def test_errors_name_argument_value_and_requirement(pool, x, window, options, er
         pool(x, window, **options)
 
 
+def test_a_stride_without_end_costs_nothing_where_there_is_one_window():
+    np.testing.assert_array_equal(jaxcnn.avg_pool(X, (2, 2), 10**9), jnp.ones((2, 1, 1, 3)))
+    dx = jax.grad(lambda x: jaxcnn.max_pool(x, (2, 2), 10**9).sum())(X)
+    assert float(dx.sum()) == 6.0
+
+
+def test_errors_of_avg_pool():
+    with pytest.raises(TypeError, match=r"count_include_pad \(='no'\) must be True or False"):
+        jaxcnn.avg_pool(X, (2, 2), count_include_pad="no")
+
+
 def test_errors_of_global_avg_pool():
     with pytest.raises(ValueError, match=r"spatial_rank \(=4\) must be 1 to 3"):
         jaxcnn.global_avg_pool(X, spatial_rank=4)
