@@ -2,9 +2,10 @@
 
 import contextlib
 import io
+import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import NoReturn, TypeVar
@@ -14,6 +15,47 @@ from jaxcnn._extras import import_extra
 Config = TypeVar("Config")
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def run(main: Callable[[], int], interrupted: str = "interrupted") -> NoReturn:
+    """Run a script to its end, without a traceback where the user stops it or the reader of its output has gone.
+
+    Args:
+      main: what the script does; it returns the exit status.
+      interrupted: the line on stderr after Ctrl-C.
+
+    Raises:
+      SystemExit: with the status of `main`, or with 141, that of SIGPIPE in a shell, where stdout was closed under it.
+        Ctrl-C ends the process with status 130.
+    """
+    try:
+        try:
+            status = main()
+        except SystemExit as stop:
+            status = stop.code
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{interrupted}\n")
+        sys.stderr.flush()
+        os._exit(130)  # a compilation that was cut short can crash the interpreter's own way out
+    except BrokenPipeError:
+        _discard_stdout()
+        status = 141
+    raise SystemExit(status)
+
+
+def print_line(line: str) -> None:
+    """Print a line on stdout, at once also into a pipe; where nobody reads it any more, go on in silence.
+
+    Args:
+      line: the text, without the end of the line.
+    """
+    try:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_stdout()
 
 
 def parse(config_type: type[Config], args: Sequence[str] | None = None) -> Config:
@@ -70,6 +112,13 @@ def fail(message: object, status: int = 2) -> NoReturn:
     line = " ".join(str(message).split())
     sys.stderr.write(f"{_program()}: error: {line}\n")
     raise SystemExit(status)
+
+
+def _discard_stdout() -> None:
+    """Send what is printed from now on, and what waits in the buffer, nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _program() -> str:

@@ -8,17 +8,19 @@ precision, and in float64 the difference from central finite differences. Exits 
 import dataclasses
 import datetime
 import json
+import os
 import platform
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
-import jax
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
+try:
+    import jax
 
-from jaxcnn._cli import fail, parse
-from jaxcnn.gradcheck.suite import DTYPES, SUBJECTS, Outcome, run
+    from jaxcnn._cli import fail, parse, require, run
+    from jaxcnn.gradcheck import suite
+except KeyboardInterrupt:  # the imports take a second or two
+    sys.exit(130)
 
 COLUMNS = (
     "case",
@@ -41,7 +43,7 @@ class Options:
 
     only: str = ""
     """Take only the cases whose name contains this text, such as "max_pool" or "lenet"."""
-    dtypes: tuple[Literal["float64", "float32", "bfloat16", "float16"], ...] = DTYPES
+    dtypes: tuple[Literal["float64", "float32", "bfloat16", "float16"], ...] = suite.DTYPES
     """The dtypes to compare in."""
     json: Path | None = None
     """Write every row to this file, as JSON."""
@@ -49,18 +51,24 @@ class Options:
 
 def main(options: Options) -> int:
     """Run the comparison, print it, and return the exit status."""
-    subjects = [subject for subject in SUBJECTS if options.only in subject.name]
+    rich_console, rich_progress, rich_table = require("rich.console", "rich.progress", "rich.table", extra="train")
+    subjects = [subject for subject in suite.SUBJECTS if options.only in subject.name]
     if not subjects:
-        fail(f"--only (={options.only!r}) must be part of the name of a case, such as {SUBJECTS[0].name!r}")
-    if options.json is not None and not options.json.parent.is_dir():
-        fail(f"--json (={options.json}) must lie in a folder that exists")
-    progress = Console(stderr=True)
+        fail(f"--only (={options.only!r}) must be part of the name of a case, such as {suite.SUBJECTS[0].name!r}")
+    if not options.dtypes:
+        fail("--dtypes (=) must name at least one dtype")
+    if options.json is not None:
+        _check_file(options.json)
+    comparisons = suite.run(subjects, options.dtypes)
     total = len(subjects) * len(options.dtypes)
-    outcomes = list(track(run(subjects, options.dtypes), "comparing", total=total, console=progress, transient=True))
-    console = Console()
+    progress = rich_console.Console(stderr=True)
+    outcomes = list(rich_progress.track(comparisons, "comparing", total=total, console=progress, transient=True))
+    console = rich_console.Console()
     if not console.is_terminal:
         console.width = 160
-    console.print(_table(outcomes))
+    table = rich_table.Table(*COLUMNS)
+    _add_rows(table, outcomes)
+    console.print(table)
     bad = [outcome for outcome in outcomes if not outcome.ok]
     for outcome in bad:
         console.print(f"\n{outcome.name}, {outcome.dtype}", style="bold")
@@ -69,11 +77,17 @@ def main(options: Options) -> int:
         options.json.write_text(json.dumps(_document(outcomes), indent=1) + "\n")
         console.print(f"wrote {options.json}", highlight=False)
     console.print(f"{len(outcomes) - len(bad)} of {len(outcomes)} comparisons agree", highlight=False)
-    return 1 if bad else 0
+    return 0 if outcomes and not bad else 1
 
 
-def _table(outcomes: list[Outcome]) -> Table:
-    table = Table(*COLUMNS)
+def _check_file(path: Path) -> None:
+    if not path.parent.is_dir():
+        fail(f"--json (={path}) must lie in a folder that exists")
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        fail(f"--json (={path}) must be a file that can be written")
+
+
+def _add_rows(table: Any, outcomes: list[suite.Outcome]) -> None:
     for outcome in outcomes:
         for row in outcome.report.rows:
             difference = outcome.finite_differences.get(row.path) if row.kind == "gradient" else None
@@ -90,23 +104,22 @@ def _table(outcomes: list[Outcome]) -> Table:
                 _number(difference),
                 "ok" if row.ok and outcome.differences_ok(row.path) else "BAD",
             )
-    return table
 
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.1e}"
 
 
-def _document(outcomes: list[Outcome]) -> dict[str, Any]:
+def _document(outcomes: list[suite.Outcome]) -> dict[str, Any]:
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "jax": jax.__version__,
         "device": jax.devices()[0].device_kind,
         "machine": platform.machine(),
-        "ok": all(outcome.ok for outcome in outcomes),
+        "ok": bool(outcomes) and all(outcome.ok for outcome in outcomes),
         "comparisons": [outcome.to_dict() for outcome in outcomes],
     }
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(parse(Options)))
+    run(lambda: main(parse(Options)))

@@ -17,10 +17,12 @@ try:
     import jaxcnn.ops
     import jaxcnn.reference
     from jaxcnn import models, training
-    from jaxcnn._cli import fail, parse, require
+    from jaxcnn._cli import fail, parse, print_line, require, run
     from jaxcnn.data import Dataset, load
 except KeyboardInterrupt:  # the imports take a second or two
     sys.exit(130)
+
+PARAMETERS, METRICS = "parameters.safetensors", "metrics.jsonl"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Config:
     seed: int = 0
     """What the first parameters and the order of the images are drawn from; the same seed gives the same numbers."""
 
-    out: Path | None = None
+    out: str | None = None
     """The folder for parameters.safetensors and metrics.jsonl, replaced if they exist; None is a new one in runs/."""
 
 
@@ -95,8 +97,12 @@ def _train(config: Config, data: Dataset, folder: Path) -> int:
     init_key, fit_key = jax.random.split(jax.random.key(config.seed))
     params, model_state = model.init(init_key, data.train_images.shape[1:], data.train_images.dtype)
     state = training.init_train_state(params, model_state, optimizer)
-    print(f"training {config.model} on {config.data}: {steps} steps, {config.rules} rules, {config.dtype}", flush=True)
-    with training.MetricsFile(folder / "metrics.jsonl") as metrics, training.show_progress(steps) as progress:
+    try:
+        metrics = training.MetricsFile(folder / METRICS)
+    except OSError as error:
+        fail(f"--out (={folder}) must be a folder in which {METRICS} can be written: {error}")
+    print_line(f"training {config.model} on {config.data}: {steps} steps, {config.rules} rules, {config.dtype}")
+    with metrics, training.show_progress(steps) as progress:
         result = training.fit(
             train_step,
             evaluate,
@@ -110,13 +116,20 @@ def _train(config: Config, data: Dataset, folder: Path) -> int:
             metrics=metrics,
             progress=progress,
         )
-    training.save_parameters(folder / "parameters.safetensors", result.state.params)
+    try:
+        training.save_parameters(folder / PARAMETERS, result.state.params)
+    except OSError as error:
+        fail(f"--out (={folder}) must be a folder in which {PARAMETERS} can be saved: {error}", status=1)
     if result.interrupted:
-        print(f"interrupted after step {int(result.state.step)} of {steps}")
+        print_line(f"interrupted after step {int(result.state.step)} of {steps}")
     else:
-        print(f"test accuracy: {result.epochs[-1]['test_accuracy']:.2%} of {len(data.test_labels)} images")
-    print(f"parameters saved: {folder / 'parameters.safetensors'}")
-    return 130 if result.interrupted else 0
+        print_line(f"test accuracy: {result.epochs[-1]['test_accuracy']:.2%} of {len(data.test_labels)} images")
+    print_line(f"parameters saved: {folder / PARAMETERS}")
+    diverged = [record for record in result.epochs if not math.isfinite(record["train_loss"])]
+    if diverged:
+        epoch, loss = diverged[0]["epoch"], diverged[0]["train_loss"]
+        print(f"train loss of epoch {epoch} is {loss}: the learning rate may be too high", file=sys.stderr)
+    return 130 if result.interrupted else int(bool(diverged))
 
 
 def _check(config: Config) -> None:
@@ -128,16 +141,22 @@ def _check(config: Config) -> None:
         fail(f"--learning-rate (={config.learning_rate}) must be positive and finite")
     if not 0 <= config.seed < 2**32:
         fail(f"--seed (={config.seed}) must be from 0 to {2**32 - 1}")
-    for name, folder in (("--data-dir", config.data_dir), ("--out", config.out)):
+    if config.out == "":
+        fail("--out (=) must be the path of a folder, and not empty")
+    out = None if config.out is None else Path(config.out)
+    for name, folder in (("--data-dir", config.data_dir), ("--out", out)):
         if folder is not None and folder.exists() and not folder.is_dir():
             fail(f"{name} (={folder}) must be a folder, or a path at which nothing is yet")
+    for name in (PARAMETERS, METRICS):
+        if out is not None and (out / name).is_dir():
+            fail(f"--out (={out}) must not have a folder at {name}, where the run writes a file")
     if config.data_dir is not None and config.data_dir.exists() and not os.access(config.data_dir, os.R_OK | os.X_OK):
         fail(f"--data-dir (={config.data_dir}) must be a folder that can be read")
 
 
 def _load(config: Config) -> Dataset:
     if config.data != "mnist-10k":
-        print(f"loading {config.data}, which is downloaded if it is not on this machine", flush=True)
+        print_line(f"loading {config.data}, which is downloaded if it is not on this machine")
     try:
         return load(config.data, config.data_dir)
     except (OSError, ValueError) as error:
@@ -149,12 +168,13 @@ def _make_folder(config: Config) -> Path:
     try:
         if config.out is None:
             return _make_new(Path("runs"), f"{config.model}-{config.data}")
-        config.out.mkdir(parents=True, exist_ok=True)
+        folder = Path(config.out)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         fail(f"--out (={config.out or 'runs'}) must be a folder that can be made: {error}")
-    if not os.access(config.out, os.W_OK | os.X_OK):
+    if not os.access(folder, os.W_OK | os.X_OK):
         fail(f"--out (={config.out}) must be a folder that can be written to")
-    return config.out
+    return folder
 
 
 def _make_new(parent: Path, name: str) -> Path:
@@ -168,8 +188,4 @@ def _make_new(parent: Path, name: str) -> Path:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        print("interrupted before the parameters were saved", file=sys.stderr, flush=True)
-        os._exit(130)  # a compilation that was cut short can crash the interpreter's own way out
+    run(main, interrupted="interrupted before the parameters were saved")

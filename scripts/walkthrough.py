@@ -6,24 +6,27 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import jax
-import numpy as np
+try:
+    import jax
+    import numpy as np
 
-import jaxcnn.ops
-import jaxcnn.reference
-from jaxcnn._cli import fail, parse
-from jaxcnn.gradcheck import tutorial_text as text
-from jaxcnn.gradcheck.layerwise import Trace, by_autodiff, by_rules, largest_difference
-from jaxcnn.gradcheck.tolerances import rtol_of
-from jaxcnn.gradcheck.tutorial_step import (
-    LARGEST_LOSS_OVER_SOFTMAX,
-    LOSSES,
-    Given,
-    Step,
-    over_softmax,
-    train_step,
-    tutorial_params,
-)
+    import jaxcnn.ops
+    import jaxcnn.reference
+    from jaxcnn._cli import fail, parse, run
+    from jaxcnn.gradcheck import tutorial_text as text
+    from jaxcnn.gradcheck.layerwise import Trace, by_autodiff, by_rules, largest_difference
+    from jaxcnn.gradcheck.tolerances import rtol_of
+    from jaxcnn.gradcheck.tutorial_step import (
+        LARGEST_LOSS_OVER_SOFTMAX,
+        LOSSES,
+        Given,
+        Step,
+        over_softmax,
+        train_step,
+        tutorial_params,
+    )
+except KeyboardInterrupt:  # the imports take a second or two
+    sys.exit(130)
 
 LARGEST = 1000  # of the numbers that a user gives, so that no step leaves the range of float32
 LARGEST_LEARNING_RATE = 10  # above it, the rounding of a gradient grows to more than `check` allows
@@ -131,4 +134,4 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -1,11 +1,12 @@
 import dataclasses
 import io
+import subprocess
 import sys
 from typing import Literal
 
 import pytest
 
-from jaxcnn._cli import fail, parse, require
+from jaxcnn._cli import fail, parse, require, run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,3 +90,29 @@ def test_a_module_that_is_missing_ends_with_one_line_and_status_1(capsys, monkey
         call()
     assert stop.value.code == 1
     assert capsys.readouterr().err == 'bake.py: error: tyro must be installed for this: pip install "jaxcnn[train]"\n'
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_run_ends_with_the_status_of_main(status):
+    with pytest.raises(SystemExit) as stop:
+        run(lambda: status)
+    assert stop.value.code == status
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "errors"),
+    [
+        ("raise KeyboardInterrupt", 130, "interrupted\n"),
+        ("print('x' * 100_000)", 141, ""),
+        ("print('x')", 141, ""),  # it waits in the buffer until the end
+        ("print('x'); sys.exit(0)", 141, ""),
+        ("print_line('x'); print_line('y'); return 3", 3, ""),
+    ],
+)
+def test_an_interrupt_or_a_closed_stdout_leaves_no_traceback(body, status, errors):
+    code = f"import sys\nfrom jaxcnn._cli import print_line, run\ndef main():\n    {body}\nsys.stdin.read()\nrun(main)"
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen([sys.executable, "-c", code], text=True, **pipes) as process:
+        process.stdout.close()
+        process.stdin.close()
+        assert (process.stderr.read(), process.wait(120)) == (errors, status)

@@ -71,9 +71,28 @@ def test_the_command_line(tmp_path):
     for args, message in (
         (("--only", "nothing of this name"), "--only (='nothing of this name') must be part of the name"),
         (("--json", "nowhere/out.json"), "--json (=nowhere/out.json) must lie in a folder that exists"),
+        (("--json", "."), "--json (=.) must be a file that can be written"),
         (("--dtypes", "int8"), "int8"),
+        (("--dtypes",), "--dtypes (=) must name at least one dtype"),
     ):
         done = run(*args)
         assert done.returncode == 2
         assert message in done.stderr
         assert len(done.stderr.splitlines()) == 1
+
+
+def test_no_comparison_at_all_is_red(script, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(script.suite, "run", lambda *_: iter(()))
+    assert script.main(script.Options(json=tmp_path / "out.json")) == 1
+    assert json.loads((tmp_path / "out.json").read_text())["ok"] is False
+    assert "0 of 0 comparisons agree" in capsys.readouterr().out
+
+
+def test_without_rich_one_line_says_what_to_install(script, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    with pytest.raises(SystemExit) as stop:
+        script.main(script.Options())
+    assert stop.value.code == 1
+    errors = capsys.readouterr().err
+    assert errors.endswith('error: rich.console must be installed for this: pip install "jaxcnn[train]"\n')
+    assert errors.count("\n") == 1

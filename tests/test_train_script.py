@@ -23,6 +23,7 @@ from scripts import train
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "train.py"
 QUICK = ["--model", "tutorial", "--max-steps", "12", "--batch-size", "32"]
+AS_HERE = {"JAX_DEFAULT_MATMUL_PRECISION": "highest"}  # a process of its own gives the numbers of this one
 # A program that was started in the background may ignore SIGINT from the start; one in the foreground does not.
 IN_FOREGROUND = (
     "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); sys.argv = sys.argv[1:]; "
@@ -33,10 +34,23 @@ IN_FOREGROUND = (
 def run(folder, *args):
     """Run the script in a folder; return its output, which ends as a good run's does."""
     done = subprocess.run(
-        [sys.executable, SCRIPT, *args], cwd=folder, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, SCRIPT, *args],
+        cwd=folder,
+        env=os.environ | AS_HERE,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert_no_error(done.stderr)
     return done.stdout
+
+
+def assert_no_error(errors):
+    """Nothing went wrong by what is on stderr, where JAX may log."""
+    assert "Traceback" not in errors
+    assert "error:" not in errors
 
 
 @pytest.fixture
@@ -151,7 +165,8 @@ def test_ctrl_c_saves_and_ends_with_status_130(tmp_path):
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=120)
-    assert (process.returncode, errors) == (130, "")
+    assert process.returncode == 130
+    assert_no_error(errors)
     interrupted, saved = output.splitlines()
     steps = int(re.fullmatch(r"interrupted after step (\d+) of 62500", interrupted)[1])
     assert saved == "parameters saved: out/parameters.safetensors"
@@ -171,7 +186,53 @@ def test_ctrl_c_before_the_training_ends_without_a_traceback(tmp_path):
                 process.send_signal(signal.SIGINT)
                 output, errors = process.communicate(timeout=120)
     assert (process.returncode, output) == (130, "")
-    assert errors == "interrupted before the parameters were saved\n"
+    assert errors.endswith("interrupted before the parameters were saved\n")
+    assert_no_error(errors)
+
+
+def test_a_reader_that_goes_does_not_end_the_training(tmp_path):
+    with in_foreground(tmp_path, *QUICK, "--out", "out") as process:
+        assert process.stdout.readline().startswith("training tutorial on mnist-10k")
+        process.stdout.close()
+        errors = process.stderr.read()
+        assert process.wait(120) == 0
+    assert_no_error(errors)
+    assert load_parameters(tmp_path / "out/parameters.safetensors")
+
+
+def test_a_loss_that_is_not_finite_is_status_1_after_saving(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    options = ["--optimizer", "sgd", "--schedule", "constant", "--learning-rate", "3e38", "--out", "out"]
+    monkeypatch.setattr("sys.argv", ["scripts/train.py", *QUICK, *options])
+    assert train.main() == 1
+    errors = capsys.readouterr().err
+    assert re.fullmatch(r"train loss of epoch 1 is (nan|inf): the learning rate may be too high\n", errors), errors
+    assert load_parameters(tmp_path / "out/parameters.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "line"),
+    [
+        ("MetricsFile", 2, r"--out \(=out\) must be a folder in which metrics\.jsonl can be written: no space"),
+        (
+            "save_parameters",
+            1,
+            r"--out \(=out\) must be a folder in which parameters\.safetensors can be saved: no space",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_written_ends_with_one_line(capsys, monkeypatch, tmp_path, name, status, line):
+    def refuse(*args):
+        raise OSError("no space")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(train.training, name, refuse)
+    monkeypatch.setattr("sys.argv", ["scripts/train.py", *QUICK, "--max-steps", "1", "--out", "out"])
+    with pytest.raises(SystemExit) as stop:
+        train.main()
+    assert stop.value.code == status
+    errors = capsys.readouterr().err
+    assert re.fullmatch(rf"train\.py: error: {line}\n", errors), errors
 
 
 @pytest.mark.parametrize(
@@ -188,12 +249,17 @@ def test_ctrl_c_before_the_training_ends_without_a_traceback(tmp_path):
         (["--seed", "-1"], r"--seed \(=-1\) must be from 0 to 4294967295"),
         (["--data-dir", "file"], r"--data-dir \(=file\) must be a folder, or a path at which nothing is yet"),
         (["--out", "file"], r"--out \(=file\) must be a folder, or a path at which nothing is yet"),
+        (["--out", ""], r"--out \(=\) must be the path of a folder, and not empty"),
+        (["--out", "saved"], r"--out \(=saved\) must not have a folder at parameters\.safetensors, where the run"),
+        (["--out", "measured"], r"--out \(=measured\) must not have a folder at metrics\.jsonl, where the run"),
         (["--out", "file/below"], r"--out \(=file/below\) must be a folder that can be made: .*Not a directory"),
         (["--data", "mnist", "--data-dir", "."], r"--data mnist must be a data set that can be read: .*SHA-256"),
     ],
 )
 def test_wrong_arguments_end_with_one_line_and_status_2(capsys, monkeypatch, tmp_path, args, line):
     (tmp_path / "file").write_text("")
+    (tmp_path / "saved/parameters.safetensors").mkdir(parents=True)
+    (tmp_path / "measured/metrics.jsonl").mkdir(parents=True)
     (tmp_path / "train-images-idx3-ubyte").write_text("damaged")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["scripts/train.py", *args])
@@ -202,7 +268,7 @@ def test_wrong_arguments_end_with_one_line_and_status_2(capsys, monkeypatch, tmp
     assert stop.value.code == 2
     errors = capsys.readouterr().err
     assert re.fullmatch(rf"train\.py: error: {line}.*\n", errors), errors
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "train-images-idx3-ubyte"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "measured", "saved", "train-images-idx3-ubyte"]
 
 
 def test_a_wrong_argument_ends_the_process_with_status_2(tmp_path):

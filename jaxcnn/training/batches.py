@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxcnn.data import Dataset
@@ -20,7 +21,7 @@ def scale_images(data: Dataset, dtype: Any = np.float32) -> Dataset:
       The data set with `images / 255` in `dtype`, and the same labels.
 
     Raises:
-      TypeError: the images are not uint8, so that they may have been scaled before.
+      TypeError: the images are not uint8, so that they may have been scaled before; or dtype is not a floating dtype.
 
     Example:
       >>> from jaxcnn.data import load
@@ -28,6 +29,8 @@ def scale_images(data: Dataset, dtype: Any = np.float32) -> Dataset:
       >>> images.dtype.name, float(images.min()), float(images.max())
       ('float32', 0.0, 1.0)
     """
+    if not jnp.issubdtype(jnp.dtype(dtype), jnp.floating):
+        raise TypeError(f"dtype (={jnp.dtype(dtype)}) must be a floating dtype")
     for name in ("train_images", "test_images"):
         if getattr(data, name).dtype != np.uint8:
             raise TypeError(f"{name} dtype (={getattr(data, name).dtype}) must be uint8")
@@ -49,13 +52,19 @@ def shuffled_batches(
       batch_size: how many examples a batch has, at least 1.
       key: a PRNG key; the same one gives the same order.
 
-    Yields:
-      `images` and `labels` of one batch after the other.
+    Returns:
+      An iterator over `images` and `labels` of one batch after the other.
+
+    Raises:
+      ValueError: batch_size is less than 1, or there are not as many labels as images.
     """
+    if batch_size < 1:
+        raise ValueError(f"batch_size (={batch_size}) must be at least 1")
+    if len(images) != len(labels):
+        raise ValueError(f"images (={len(images)}) and labels (={len(labels)}) must be equally many")
     order = np.asarray(jax.random.permutation(key, len(images)))
-    for first in range(0, len(images), batch_size):
-        chosen = order[first : first + batch_size]
-        yield images[chosen], labels[chosen]
+    batches = (order[first : first + batch_size] for first in range(0, len(images), batch_size))
+    return ((images[chosen], labels[chosen]) for chosen in batches)
 
 
 def count_steps(examples: int, batch_size: int, epochs: int, max_steps: int | None = None) -> int:

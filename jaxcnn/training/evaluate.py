@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxcnn.models import Model
-from jaxcnn.training.step import Loss, apply_in, check_compute_dtype
+from jaxcnn.training.step import Loss, apply_in, check_compute_dtype, losses_of
 
 Evaluate = Callable[[Any, Any, np.ndarray, np.ndarray], dict[str, float]]
 
@@ -30,7 +30,7 @@ def make_evaluate(model: Model, loss: Loss, *, batch_size: int = 250, compute_dt
       `evaluate(params, model_state, images, labels) -> {"loss": float, "accuracy": float, "correct": int}`, with
       `images` `[N, H, W, C]`, floating, and `labels` int `[N]`, both NumPy arrays. It donates nothing. Of logits that
       are equal the first counts as the largest. It raises ValueError where images and labels are not as many, or there
-      are none.
+      are none, and where the loss returns something else than one value an example.
 
     Raises:
       ValueError: batch_size is less than 1.
@@ -43,7 +43,7 @@ def make_evaluate(model: Model, loss: Loss, *, batch_size: int = 250, compute_dt
     @jax.jit
     def sums(params: Any, model_state: Any, images: Any, labels: Any, counts: Any) -> tuple[jax.Array, jax.Array]:
         logits, _ = apply_in(compute_dtype, model, params, model_state, images, train=False)
-        losses = loss(logits, labels)
+        losses = losses_of(loss, logits, labels)
         right = counts & (jnp.argmax(logits, axis=-1) == labels)
         return jnp.sum(jnp.where(counts, losses, jnp.zeros_like(losses))), jnp.sum(right)
 

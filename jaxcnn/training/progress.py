@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from jaxcnn._cli import print_line
 from jaxcnn._extras import import_extra
 
 
@@ -59,9 +60,8 @@ class _Lines:
         """Show nothing."""
 
     def finish_epoch(self, record: dict[str, Any]) -> None:
-        """Print a line, at once also into a pipe."""
-        sys.stdout.write(_epoch_line(record) + "\n")
-        sys.stdout.flush()
+        """Print a line; a reader that has gone does not end the training."""
+        print_line(_epoch_line(record))
 
 
 class _Bar:

@@ -38,7 +38,7 @@ def make_train_step(
       whatever the loss takes, such as int `[N]`; `key` is one PRNG key for the whole run, into which the number of the
       step is folded. `metrics["loss"]` is L, before the update. The state that is passed in is donated: its arrays
       cannot be used afterwards. `init_train_state` makes one that is nobody else's. Each new batch size is compiled
-      once.
+      once. It raises ValueError where the loss returns something else than one value an example.
 
     Raises:
       TypeError: compute_dtype is not a floating dtype.
@@ -51,7 +51,7 @@ def make_train_step(
             logits, model_state = apply_in(
                 compute_dtype, model, params, state.model_state, images, train=True, key=step_key
             )
-            return jnp.mean(loss(logits, labels)), model_state
+            return jnp.mean(losses_of(loss, logits, labels)), model_state
 
         (value, model_state), grads = jax.value_and_grad(mean_loss, has_aux=True)(state.params)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
@@ -90,6 +90,25 @@ def apply_in(
     )
     logits, model_state = model.apply(params, model_state, images, train=train, key=key)
     return logits.astype(params_dtype), model_state
+
+
+def losses_of(loss: Loss, logits: jax.Array, labels: Any) -> jax.Array:
+    """Return the loss of each example.
+
+    Args:
+      loss: `loss(logits, labels)`.
+      logits: `[N, C]`.
+      labels: whatever the loss takes.
+
+    Raises:
+      ValueError: the loss returns something else than one value an example.
+    """
+    losses = loss(logits, labels)
+    if losses.shape != logits.shape[:-1]:
+        raise ValueError(
+            f"loss(logits, labels) shape (={losses.shape}) must be {logits.shape[:-1]}: one value an example"
+        )
+    return losses
 
 
 def check_compute_dtype(compute_dtype: Any) -> None:

@@ -138,7 +138,10 @@ def test_wrong_arguments_are_errors():
         lenet(num_classes=0)
     with pytest.raises(ValueError, match=r"dtype \(=int32\) must be a floating dtype"):
         lenet().init(jax.random.key(0), (8, 8, 1), jnp.int32)
-    with pytest.raises(ValueError, match=r"dtype \(=float64\) must be switched on first: .*jax_enable_x64"):
+    with (
+        jax.enable_x64(False),
+        pytest.raises(ValueError, match=r"dtype \(=float64\) must be switched on first: .*jax_enable_x64"),
+    ):
         lenet().init(jax.random.key(0), (8, 8, 1), jnp.float64)
     params, state = lenet().init(jax.random.key(0), (8, 8, 1))
     with pytest.raises(TypeError, match=r"x dtype \(=uint8\) must be a floating dtype.*divided by 255"):

@@ -34,6 +34,13 @@ def test_the_order_is_the_same_in_float64():
     assert narrow == wide
 
 
+def test_batches_that_cannot_be_made_are_errors():
+    with pytest.raises(ValueError, match=r"batch_size \(=0\) must be at least 1"):
+        shuffled_batches(np.zeros(3), np.zeros(3), 0, jax.random.key(0))
+    with pytest.raises(ValueError, match=r"images \(=3\) and labels \(=4\) must be equally many"):
+        shuffled_batches(np.zeros(3), np.zeros(4), 1, jax.random.key(0))
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_scaled_images_lie_between_0_and_1(small_data, dtype):
     data = small_data._replace(train_images=np.array([0, 51, 255], np.uint8), test_images=np.array([[102]], np.uint8))
@@ -47,6 +54,11 @@ def test_scaled_images_lie_between_0_and_1(small_data, dtype):
 def test_images_that_were_scaled_before_are_an_error(small_data):
     with pytest.raises(TypeError, match=r"train_images dtype \(=float32\) must be uint8"):
         scale_images(small_data)
+
+
+def test_images_are_scaled_to_a_floating_dtype_only(small_data):
+    with pytest.raises(TypeError, match=r"dtype \(=uint8\) must be a floating dtype"):
+        scale_images(small_data, np.uint8)
 
 
 @pytest.mark.parametrize(

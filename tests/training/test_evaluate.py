@@ -77,3 +77,10 @@ def test_wrong_arguments_are_errors(linear):
         evaluate({}, {}, np.zeros((2, 4, 4, 1)), np.zeros(3))
     with pytest.raises(ValueError, match=r"images \(=0\).*at least one"):
         evaluate({}, {}, np.zeros((0, 4, 4, 1)), np.zeros(0))
+
+
+def test_a_loss_that_was_reduced_is_an_error(linear, small_data):
+    params, state = linear.init(jax.random.key(0), (4, 4, 1))
+    evaluate = make_evaluate(linear, lambda logits, labels: LOSS(logits, labels).mean())
+    with pytest.raises(ValueError, match=r"loss\(logits, labels\) shape \(=\(\)\) must be \(13,\): one value an ex"):
+        evaluate(params, state, small_data.test_images, small_data.test_labels)

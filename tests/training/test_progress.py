@@ -1,4 +1,5 @@
 import io
+import os
 import sys
 
 import pytest
@@ -57,3 +58,12 @@ def test_lines_need_no_rich(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "rich.progress", None)
     run(1)
     assert LINE in capsys.readouterr().out
+
+
+def test_a_reader_that_has_gone_does_not_end_the_run(monkeypatch):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        run(1)
+        run(1)

@@ -102,3 +102,11 @@ def test_bytes_are_refused_in_bfloat16_too():
 def test_a_compute_dtype_that_is_not_floating_is_an_error(linear):
     with pytest.raises(TypeError, match=r"compute_dtype \(=int32\) must be None or a floating dtype"):
         make_train_step(linear, LOSS, optax.sgd(0.1), compute_dtype=jnp.int32)
+
+
+def test_a_loss_that_was_reduced_is_an_error(linear, small_data):
+    optimizer = optax.sgd(0.1)
+    step = make_train_step(linear, lambda logits, labels: LOSS(logits, labels).mean(), optimizer)
+    state = init_train_state(*linear.init(jax.random.key(0), (4, 4, 1)), optimizer)
+    with pytest.raises(ValueError, match=r"loss\(logits, labels\) shape \(=\(\)\) must be \(22,\): one value an ex"):
+        step(state, small_data.train_images, small_data.train_labels, jax.random.key(0))
