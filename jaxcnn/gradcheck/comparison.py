@@ -14,6 +14,7 @@ from jaxcnn.gradcheck.report import Report, Row
 from jaxcnn.gradcheck.tolerances import (
     absolute_difference,
     cosine,
+    is_floating,
     relative_difference,
     rtol_of,
     ulp_difference,
@@ -72,7 +73,8 @@ def _compare(
 ) -> Report:
     called = manual(*args)
     mine, theirs = _pull_back(manual, problem), _pull_back(auto, problem)
-    _require_same(called, theirs.result)
+    for result in (called, mine.result):
+        _require_same(result, theirs.result)
     cotangents = _draw(key, mine.outputs)
     judge = _Results(theirs.outputs, theirs.pull(cotangents))
     plain = None
@@ -141,7 +143,7 @@ def _take_apart(fn: Function, args: Sequence[Any], argnums: int | Sequence[int])
         name = ".".join(
             [names[path[0].idx], *filter(None, [jax.tree_util.keystr(path[1:], simple=True, separator=".")])]
         )
-        if _is_floating(leaf):
+        if is_floating(leaf):
             problem.differentiated.append(position)
             problem.paths.append(name)
         else:
@@ -160,18 +162,14 @@ def _argument_names(fn: Function, count: int) -> list[str]:
     return (named + [f"args[{i}]" for i in range(len(named), count)])[:count]
 
 
-def _is_floating(leaf: Any) -> bool:
-    return jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
-
-
 def _float_leaves(tree: Any) -> list[jax.Array]:
     """Return the floating leaves of a function's result."""
-    return [jnp.asarray(leaf) for leaf in jax.tree.leaves(tree) if _is_floating(leaf)]
+    return [jnp.asarray(leaf) for leaf in jax.tree.leaves(tree) if is_floating(leaf)]
 
 
 def _float_names(tree: Any) -> list[str]:
     """Return the paths of the floating leaves of a function's result."""
-    return [_named("output", path) for path, leaf in jax.tree.leaves_with_path(tree) if _is_floating(leaf)]
+    return [_named("output", path) for path, leaf in jax.tree.leaves_with_path(tree) if is_floating(leaf)]
 
 
 def _named(root: str, path: tuple[Any, ...]) -> str:
@@ -203,7 +201,7 @@ def _require_same(mine: Any, theirs: Any) -> None:
     for (path, a), b in zip(jax.tree.leaves_with_path(mine), jax.tree.leaves(theirs), strict=True):
         if jnp.issubdtype(jnp.result_type(a), jnp.complexfloating):
             raise ValueError(f"{_named('output', path)} dtype (={jnp.result_type(a)}) must be real")
-        if not _is_floating(a) and not jnp.array_equal(a, b):
+        if not is_floating(a) and not jnp.array_equal(a, b):
             raise ValueError(f"{_named('output', path)}, which has no gradient, must be the same from manual and auto")
     if not _float_leaves(mine):
         raise ValueError("manual and auto must return a floating array, or a pytree with one")
@@ -220,7 +218,7 @@ def _in_float64(fn: Function, problem: _Problem, cotangents: Sequence[jax.Array]
     with jax.enable_x64(True):
 
         def upcast(leaf: Any) -> Any:
-            return jnp.asarray(np.asarray(leaf, np.float64)) if _is_floating(leaf) else leaf
+            return jnp.asarray(np.asarray(leaf, np.float64)) if is_floating(leaf) else leaf
 
         outputs, pull, _ = _pull_back(fn, problem._replace(leaves=[upcast(leaf) for leaf in problem.leaves]))
         for y in outputs:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+
+from jaxcnn.gradcheck.tolerances import is_floating
 
 STEP = 1e-6
 
@@ -39,7 +40,7 @@ def finite_difference_gradient(
     """
     if not 0 <= argnum < len(args):
         raise ValueError(f"argnum (={argnum}) must be from 0 to {len(args) - 1}")
-    if jax.tree.structure(args[argnum]) != jax.tree.structure(0) or not _is_floating(args[argnum]):
+    if jax.tree.structure(args[argnum]) != jax.tree.structure(0) or not is_floating(args[argnum]):
         raise ValueError(f"argument {argnum} (={args[argnum]!r}) must be a floating array")
     with jax.enable_x64(True):
         args = [_in_float64(arg) for arg in args]
@@ -67,9 +68,5 @@ def sample_indices(shape: tuple[int, ...], count: int, seed: int = 0) -> list[tu
     return [tuple(int(i) for i in np.unravel_index(c, shape)) for c in np.sort(chosen)]
 
 
-def _is_floating(leaf: Any) -> bool:
-    return jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
-
-
 def _in_float64(arg: Any) -> Any:
-    return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64) if _is_floating(leaf) else leaf, arg)
+    return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64) if is_floating(leaf) else leaf, arg)

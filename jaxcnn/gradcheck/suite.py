@@ -15,7 +15,7 @@ from jaxcnn.gradcheck.cases import CASES, Case
 from jaxcnn.gradcheck.comparison import compare
 from jaxcnn.gradcheck.finite_differences import finite_difference_gradient, sample_indices
 from jaxcnn.gradcheck.report import Report, Row
-from jaxcnn.gradcheck.tolerances import FINITE_DIFFERENCE_RTOL
+from jaxcnn.gradcheck.tolerances import FINITE_DIFFERENCE_RTOL, is_floating
 from jaxcnn.models import lenet, tutorial
 
 DTYPES = ("float64", "float32", "bfloat16")
@@ -113,7 +113,7 @@ def _as_far_as_autodiff(row: Row) -> Row:
 def _finite_differences(subject: Subject, args: tuple[Any, ...], report: Report) -> dict[str, float]:
     """Return how far the manual gradient is from finite differences, at some elements of every argument."""
     leaves, structure = jax.tree.flatten(args)
-    floating = [i for i, leaf in enumerate(leaves) if jnp.issubdtype(jnp.result_type(leaf), jnp.floating)]
+    floating = [i for i, leaf in enumerate(leaves) if is_floating(leaf)]
 
     def of_floating(*values: Any) -> jax.Array:
         changed = dict(zip(floating, values, strict=True))

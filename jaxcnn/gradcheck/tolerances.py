@@ -34,6 +34,11 @@ def rtol_of(dtype: Any) -> float:
     return RTOL[name]
 
 
+def is_floating(leaf: Any) -> bool:
+    """Return whether a leaf of a pytree is a real floating number or array: what has a gradient."""
+    return jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
+
+
 def absolute_difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return |a - b| in float64; 0 where both are nan or the same infinity, inf where only one is finite."""
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
