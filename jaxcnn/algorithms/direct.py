@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from jaxcnn.ops._window import ConvConfig
 
 
+def accepts(config: "ConvConfig", kernel_shape: tuple[int, ...]) -> bool:
+    """Return that every convolution will do."""
+    del config, kernel_shape
+    return True
+
+
 def forward(x: jax.Array, kernel: jax.Array, config: "ConvConfig") -> jax.Array:
     """Return y `[N, *spatial_out, C_out]` for x `[N, *spatial, C_in]`, kernel `[*spatial, C_in / groups, C_out]`."""
     return lax.conv_general_dilated(

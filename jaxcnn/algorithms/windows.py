@@ -46,6 +46,11 @@ def max_dx(g: jax.Array, taps: Sequence[jax.Array], config: "PoolConfig") -> jax
     """Return the cotangent of x: every g at the winner of its window, added where windows overlap."""
     for axis, winner in enumerate(taps, start=1):
         geometry = _along(config, axis)
+        if len(geometry.blocks) > 1:
+            # XLA would find the winners anew for each block, unless a pad stands between: one window more, without g.
+            low, high = geometry.padding
+            geometry = geometry._replace(padding=(low, high + geometry.stride))
+            g, winner = _pad(g, axis, 0, 1), _pad(winner, axis, 0, 1)
         blocks = []
         for block in geometry.blocks:
             numbers = np.array(block, winner.dtype).reshape(-1, *[1] * (g.ndim - axis - 1))

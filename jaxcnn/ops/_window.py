@@ -138,6 +138,19 @@ def _is_int(value: Any) -> bool:
     return hasattr(value, "__index__") and not isinstance(value, bool) and not getattr(value, "ndim", 0)
 
 
+def conv_output_size(input_size: Ints, kernel_size: Ints, config: ConvConfig) -> Ints:
+    """Return the spatial size of a convolution's output."""
+    sizes = map(dilated_size, input_size, config.input_dilation)
+    windows = map(dilated_size, kernel_size, config.kernel_dilation)
+    return tuple(map(output_size, sizes, windows, config.strides, config.padding))
+
+
+def conv_dx_config(input_size: Ints, kernel_size: Ints, output_size: Ints, config: ConvConfig) -> ConvConfig:
+    """Return the configuration of dx: a convolution of g with the flipped kernel, its channels swapped."""
+    padding = conv_dx_padding(input_size, kernel_size, output_size, config)
+    return config._replace(strides=config.input_dilation, padding=padding, input_dilation=config.strides)
+
+
 def conv_dx_padding(input_size: Ints, kernel_size: Ints, output_size: Ints, config: ConvConfig) -> Pairs:
     """Return the padding under which g, dilated by the strides, meets the flipped kernel to give dx.
 

@@ -159,7 +159,8 @@ def conv_config(
 def _conv_impl(x: jax.Array, kernel: jax.Array, config: ConvConfig) -> jax.Array:
     if config.preferred_element_type is not None:
         x, kernel = x.astype(config.preferred_element_type), kernel.astype(config.preferred_element_type)
-    return choice.run(_choice(x, kernel, config), "forward", x, kernel, static=(config,))
+    chosen = choice.choose("forward", config, x.shape, kernel.shape, x.dtype)
+    return choice.run("forward", chosen, x, kernel, static=(config,))
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -179,20 +180,16 @@ def _conv_bwd(config: ConvConfig, residuals: tuple[jax.Array, jax.Array], g: jax
 
 def _conv_dx(g: jax.Array, kernel: jax.Array, x: jax.Array, config: ConvConfig) -> jax.Array:
     """Return dx; of x only shape and dtype are used."""
-    static = (x.shape[1:-1], config)
-    dx = choice.run(_choice(x, kernel, config), "dx", g, kernel.astype(g.dtype), static=static)
+    chosen = choice.choose("dx", config, x.shape, kernel.shape, g.dtype)
+    dx = choice.run("dx", chosen, g, kernel.astype(g.dtype), static=(x.shape[1:-1], config))
     return dx.astype(x.dtype)
 
 
 def _conv_dkernel(x: jax.Array, g: jax.Array, kernel: jax.Array, config: ConvConfig) -> jax.Array:
     """Return dkernel; of kernel only shape and dtype are used."""
-    static = (kernel.shape[:-2], config)
-    dkernel = choice.run(_choice(x, kernel, config), "dkernel", x.astype(g.dtype), g, static=static)
+    chosen = choice.choose("dkernel", config, x.shape, kernel.shape, g.dtype)
+    dkernel = choice.run("dkernel", chosen, x.astype(g.dtype), g, static=(kernel.shape[:-2], config))
     return dkernel.astype(kernel.dtype)
-
-
-def _choice(x: jax.Array, kernel: jax.Array, config: ConvConfig) -> Any:
-    return choice.choose(config, (x.shape, kernel.shape), x.dtype)
 
 
 _conv.defvjp(_conv_fwd, _conv_bwd)

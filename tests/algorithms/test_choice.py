@@ -1,3 +1,4 @@
+import re
 import types
 
 import jax
@@ -7,18 +8,82 @@ import pytest
 
 import jaxcnn
 from jaxcnn.algorithms import choice, direct
-from jaxcnn.ops._window import ConvConfig
+from jaxcnn.benchmark.cases import ROWS
+from tests.algorithms.algorithm_checks import AlgorithmCase, operands_of
+
+CASES = {row.name: AlgorithmCase("conv", row.name, row.inputs, dict(row.options)) for row in ROWS if row.op == "conv"}
 
 
-def test_the_table_is_lax_on_every_platform_until_something_is_measured():
-    config = ConvConfig((1, 1), ((1, 1), (1, 1)), (1, 1), (1, 1), 1, None, None)
-    assert choice.choose(config, ((8, 32, 32, 64), (3, 3, 64, 64)), jnp.float32) == {"default": "direct"}
+def chosen(case, part, dtype=jnp.float32):
+    return choice.choose(part, case.config, *(given.shape for given in case.inputs), dtype)
 
 
-def test_every_algorithm_has_every_part():
-    for algorithm in choice.ALGORITHMS.values():
-        for part in ("forward", "dx", "dkernel"):
-            assert callable(getattr(algorithm, part))
+def test_every_line_names_parts_that_its_algorithm_has():
+    for rule in choice.TABLE:
+        assert rule.parts
+        assert set(rule.parts) <= set(choice.PARTS)
+        for part in rule.parts:
+            assert callable(getattr(choice.ALGORITHMS[rule.algorithm], part))
+    assert all(callable(getattr(direct, part)) for part in choice.PARTS)
+
+
+def test_no_algorithm_has_a_part_that_no_line_names():
+    for name, module in choice.ALGORITHMS.items():
+        if module is not direct:
+            named = {part for rule in choice.TABLE if rule.algorithm == name for part in rule.parts}
+            assert {part for part in choice.PARTS if hasattr(module, part)} == named, name
+
+
+def test_every_line_says_what_was_measured():
+    for rule in choice.TABLE:
+        assert re.search(r"\d/\d", rule.why), rule
+
+
+@pytest.mark.parametrize("name", [name for name in choice.ALGORITHMS if name != "direct"])
+def test_a_row_of_the_benchmark_chooses_every_part_of_the_algorithm(name):
+    """What no row chooses, nobody has measured: it is to be deleted."""
+    parts = {part for part in choice.PARTS if hasattr(choice.ALGORITHMS[name], part)}
+    assert parts
+    assert parts == {part for part in parts for case in CASES.values() if chosen(case, part).get("cpu") == name}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_where_nothing_was_measured_the_choice_is_lax(case):
+    shapes = [given.shape for given in case.inputs]
+    for part in choice.PARTS:
+        for dtype in (jnp.bfloat16, jnp.float16):
+            assert set(chosen(case, part, dtype).values()) == {"direct"}
+        for platform in ("cuda", "rocm", "tpu"):
+            assert choice.rule_for(platform, part, case.config, *shapes, jnp.float32) is None
+        assert set(chosen(case, part)) <= {"cpu", "default"}
+        assert chosen(case, part)["default"] == "direct"
+
+
+def test_the_choice_is_that_of_the_line_that_is_given_as_its_reason():
+    for case in CASES.values():
+        for part in choice.PARTS:
+            shapes = [given.shape for given in case.inputs]
+            rule = choice.rule_for("cpu", part, case.config, *shapes, jnp.float32)
+            assert chosen(case, part).get("cpu", "direct") == (rule.algorithm if rule else "direct")
+
+
+def test_the_first_line_that_fits_is_taken(monkeypatch):
+    line = choice.Rule("direct", ("dx",), lambda layer: layer.kernel_shape[:2] == (3, 3), "27/0.4")
+    monkeypatch.setattr(choice, "TABLE", (line, *choice.TABLE))
+    case = CASES["depthwise 3x3"]
+    assert chosen(case, "dx") == {"cpu": "direct", "default": "direct"}
+    assert chosen(case, "dkernel")["cpu"] == "depthwise"
+    assert chosen(CASES["depthwise 7x7"], "dx")["cpu"] == "depthwise"
+
+
+def test_an_algorithm_is_not_asked_for_what_it_does_not_accept(monkeypatch):
+    everything = [rule._replace(when=lambda _: True) for rule in choice.TABLE]
+    monkeypatch.setattr(choice, "TABLE", everything)
+    for case in CASES.values():
+        for part in choice.PARTS:
+            algorithm = choice.ALGORITHMS[chosen(case, part).get("cpu", "direct")]
+            assert algorithm.accepts(case.config, case.inputs[1].shape)
+            assert hasattr(algorithm, part)
 
 
 @pytest.fixture
@@ -28,7 +93,7 @@ def choice_by_platform(monkeypatch):
     def marked(part):
         return lambda *args: jnp.cos(getattr(direct, part)(*args))
 
-    fake = types.SimpleNamespace(**{part: marked(part) for part in ("forward", "dx", "dkernel")})
+    fake = types.SimpleNamespace(**{part: marked(part) for part in choice.PARTS})
     monkeypatch.setitem(choice.ALGORITHMS, "marked", fake)
     monkeypatch.setattr(choice, "choose", lambda *_: {"cuda": "marked", "default": "direct"})
     jax.clear_caches()
@@ -55,3 +120,16 @@ def test_the_platform_chooses_when_the_function_is_lowered(choice_by_platform):
     hessian = jax.hessian(lambda k: jnp.sum(jaxcnn.conv(x, k) ** 2))(kernel)
     assert hessian.shape == kernel.shape * 2
     assert jax.vmap(jaxcnn.conv, (0, None))(x[None], kernel).shape == (1, 1, 5, 4, 3)
+
+
+def test_each_part_has_its_own_choice_and_its_own_name():
+    """Profiles and errors name the algorithm and the part; the name of a part is a function of the compiled program."""
+    case = CASES["LeNet conv1"]
+    assert chosen(case, "forward") == chosen(case, "dkernel") == {"default": "direct"}
+    assert chosen(case, "dx") == {"cpu": "col2im", "default": "direct"}
+    (g, kernel), static = operands_of("dx", case, jnp.float32)
+    dx = jax.jit(lambda *arrays: choice.run("dx", chosen(case, "dx"), *arrays, static=static))
+    assert "@col2im_dx_cpu" in jax.export.export(dx, platforms=["cpu"])(g, kernel).mlir_module()
+    text = jax.export.export(dx, platforms=["tpu"])(g, kernel).mlir_module()
+    assert "@direct_dx_default" in text
+    assert "col2im" not in text

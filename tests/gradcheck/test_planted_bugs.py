@@ -35,7 +35,7 @@ def conv_with(*edits, window=()):
     names = ("conv_dx_padding", "conv_dkernel_padding")
     direct = copy_of("algorithms.direct", *edits, **{name: getattr(paddings, name) for name in names})
 
-    def run(choice, part, *operands, static):
+    def run(part, choice, *operands, static):
         return getattr(direct, part)(*operands, *static)
 
     return copy_of("ops.convolution", choice=types.SimpleNamespace(choose=lambda *_: None, run=run)).conv

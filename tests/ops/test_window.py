@@ -9,7 +9,9 @@ from jaxcnn.ops._window import (
     canonical_ints,
     canonical_padding,
     conv_dkernel_padding,
+    conv_dx_config,
     conv_dx_padding,
+    conv_output_size,
     dilated_size,
     output_size,
 )
@@ -72,6 +74,32 @@ def test_gradient_paddings_line_up_every_product():
             if i * input_dilation == k * kernel_dilation + o * stride - dk_low
         }
         assert dkernel == forward
+
+
+def test_the_output_size_of_a_convolution_counts_the_windows_that_fit_along_each_axis():
+    pairs = [pair for pair in itertools.product(GEOMETRIES[::7], GEOMETRIES[::11]) if pair[0] != pair[1]]
+    for pair in pairs[:200]:
+        sizes, windows, strides, lows, highs, *dilations = zip(*pair, strict=True)
+        padding = tuple(zip(lows, highs, strict=True))
+        config = ConvConfig(strides, padding, *dilations, 1, None, None)
+        expected = []
+        for size, window, stride, low, high, input_dilation, kernel_dilation in pair:
+            last = low + (size - 1) * input_dilation + high  # the place of the last element, padding included
+            expected.append(sum(o * stride + (window - 1) * kernel_dilation <= last for o in range(50)))
+        assert conv_output_size(sizes, windows, config) == tuple(expected)
+
+
+def test_dx_is_a_convolution_of_the_output_back_to_the_input():
+    """Its strides are the input's dilation and the other way round; a convolution by it has the size of the input."""
+    for size, window, stride, low, high, input_dilation, kernel_dilation in GEOMETRIES:
+        config = ConvConfig((stride,), ((low, high),), (input_dilation,), (kernel_dilation,), 3, "highest", None)
+        outputs = conv_output_size((size,), (window,), config)
+        back = conv_dx_config((size,), (window,), outputs, config)
+        assert conv_output_size(outputs, (window,), back) == (size,)
+        assert (back.strides, back.input_dilation) == (config.input_dilation, config.strides)
+        assert back.padding == conv_dx_padding((size,), (window,), outputs, config)
+        kept = ("kernel_dilation", "feature_group_count", "precision", "preferred_element_type")
+        assert all(getattr(back, name) == getattr(config, name) for name in kept)
 
 
 def test_canonical_ints():

@@ -1,0 +1,67 @@
+"""Taps: the elements of x that one tap of every window reads, and the way back of what is computed from them.
+
+Tap t of output o reads the dilated x at o * stride + t * kernel_dilation - low. `take` collects that for every o, and
+`put` is its adjoint: it sets every element back to where it was read. Neither copies where XLA fuses it into a loop.
+"""
+
+import itertools
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxcnn.ops._window import dilated_size
+
+if TYPE_CHECKING:
+    from jaxcnn.ops._window import ConvConfig, Ints
+
+
+def taps_of(kernel_size: "Ints") -> list["Ints"]:
+    """Return the index of every tap, in row-major order."""
+    return list(itertools.product(*map(range, kernel_size)))
+
+
+def take(x: jax.Array, tap: "Ints", outputs: "Ints", config: "ConvConfig") -> jax.Array:
+    """Return `[N, *outputs, C]`, what `tap` reads of x `[N, *spatial, C]`; 0 in the padding."""
+    return take_spatial(x, tap, outputs, config, first_axis=1)
+
+
+def take_spatial(x: jax.Array, tap: "Ints", outputs: "Ints", config: "ConvConfig", first_axis: int) -> jax.Array:
+    """Return what `tap` reads along the spatial axes of x, which begin at `first_axis`."""
+    widths = [(0, 0, 0)] * x.ndim
+    for axis, stride in enumerate(config.strides):
+        first = _first(tap, axis, config)
+        size = dilated_size(x.shape[first_axis + axis], config.input_dilation[axis])
+        extent = dilated_size(outputs[axis], stride)
+        widths[first_axis + axis] = (-first, first + extent - size, config.input_dilation[axis] - 1)
+    read = lax.pad(x, jnp.zeros((), x.dtype), widths)
+    steps = [1] * x.ndim
+    steps[first_axis : first_axis + len(tap)] = config.strides
+    return lax.slice(read, [0] * x.ndim, read.shape, steps)
+
+
+def put(v: jax.Array, tap: "Ints", input_size: "Ints", config: "ConvConfig", first_axis: int = 1) -> jax.Array:
+    """Return an array with the spatial axes `input_size` that holds v where `tap` reads it, and 0 elsewhere."""
+    widths, steps = [(0, 0, 0)] * v.ndim, [1] * v.ndim
+    for axis, stride in enumerate(config.strides):
+        at = first_axis + axis
+        first = _first(tap, axis, config)
+        size = dilated_size(input_size[axis], config.input_dilation[axis])
+        widths[at] = (first, size - first - dilated_size(v.shape[at], stride), stride - 1)
+        steps[at] = config.input_dilation[axis]
+    dilated = lax.pad(v, jnp.zeros((), v.dtype), widths)
+    return lax.slice(dilated, [0] * v.ndim, dilated.shape, steps)
+
+
+def padded(x: jax.Array, config: "ConvConfig") -> tuple[jax.Array, "ConvConfig"]:
+    """Return x `[N, *spatial, C]` dilated and padded, and the configuration under which that is the input."""
+    rank = len(config.strides)
+    widths = [(low, high, d - 1) for (low, high), d in zip(config.padding, config.input_dilation, strict=True)]
+    plain = config._replace(padding=((0, 0),) * rank, input_dilation=(1,) * rank)
+    return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *widths, (0, 0, 0)]), plain
+
+
+def _first(tap: "Ints", axis: int, config: "ConvConfig") -> int:
+    """Return where output 0 reads the dilated x."""
+    return tap[axis] * config.kernel_dilation[axis] - config.padding[axis][0]

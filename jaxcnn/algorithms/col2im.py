@@ -1,0 +1,43 @@
+"""The gradient of a convolution of few channels with respect to its input, by columns.
+
+All taps of every window at once are one matrix product, with the few input channels beside the taps,
+
+    columns[t, c', n, o] = sum_c kernel[t, c', c] g[n, o, c]
+
+and dx[n, :, c'] is the sum over t of put_t(columns[t, c']), which sets each element to where tap t reads (Caffe's
+col2im, with the images last so that every row of the columns is contiguous). For one or three input channels a
+library convolution fills a fraction of its registers.
+
+Cost: N * O * K * C_in * C_out multiplications and additions, then K additions an element of x; the columns are
+temporaries, K times the size of x.
+
+References: Jia et al. 2014, "Caffe: convolutional architecture for fast feature embedding", arXiv:1408.5093.
+"""
+
+import functools
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+
+from jaxcnn.algorithms._products import product
+from jaxcnn.algorithms._taps import put, taps_of
+from jaxcnn.ops._dtypes import widen
+
+if TYPE_CHECKING:
+    from jaxcnn.ops._window import ConvConfig, Ints
+
+
+def accepts(config: "ConvConfig", kernel_shape: "Ints") -> bool:
+    """Return whether there is one group."""
+    del kernel_shape
+    return config.feature_group_count == 1
+
+
+def dx(g: jax.Array, kernel: jax.Array, input_size: "Ints", config: "ConvConfig") -> jax.Array:
+    """Return the cotangent of x `[N, *input_size, C_in]` for g `[N, *spatial_out, C_out]`."""
+    c_out = g.shape[-1]
+    rows = product(widen(g.reshape(-1, c_out)), 1, widen(kernel.reshape(-1, c_out)), 1, config.precision)
+    columns = rows.T.reshape(*kernel.shape[:-1], *g.shape[:-1])  # [*window, C_in, N, *outputs]
+    sums = [put(columns[t], t, input_size, config, first_axis=2) for t in taps_of(kernel.shape[:-2])]
+    return jnp.moveaxis(functools.reduce(jnp.add, sums), 0, -1).astype(g.dtype)

@@ -1,0 +1,135 @@
+"""Depthwise convolution, one input channel a group, as sums over the taps of a window.
+
+With M = C_out / C_in output channels for each input channel, output channel c reads input channel c // M, and
+
+    y[n, o, c]    = sum_t x[n, o * stride + t * kernel_dilation - low, c // M] kernel[t, 0, c]
+    dx[n, :, c']  = sum_{t, m} put_t(g[n, :, c' M + m] kernel[t, 0, c' M + m])
+    dkernel[t, c] = sum_{n, o} x[n, o * stride + t * kernel_dilation - low, c // M] g[n, o, c]
+
+where put_t sets each element to where tap t reads. No product is written to memory: forward is one loop over the output
+in which all taps of an element are added, and so is dx, which without strides is again a forward pass, of g with the
+kernel turned. A window of more than nine taps is computed in two halves of the rows, one after the other: XLA repeats
+a loop over elements in everything that uses its result, but not what comes out of a loop over halves. dkernel takes
+the taps of one line of the window at a time, in a loop over the first spatial axis of the kernel, and adds eight
+blocks of rows of x * g before it writes, so that what is left to reduce is an eighth of the output for each tap.
+
+Cost: N * O * K * C_out multiplications and additions, which read x from cache K times; temporaries are one padded copy
+of x or of g, and in dkernel the taps of one line times an eighth of g.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxcnn.algorithms._taps import padded, put, take, taps_of
+from jaxcnn.ops._dtypes import accumulation_dtype
+from jaxcnn.ops._window import conv_dx_config, conv_output_size
+
+if TYPE_CHECKING:
+    from jaxcnn.ops._window import ConvConfig, Ints
+
+FEW_TAPS = 9  # up to which repeating them costs less than a second loop
+HALVES = 2
+BLOCKS = 8  # of rows, added before dkernel reduces
+
+
+def accepts(config: "ConvConfig", kernel_shape: "Ints") -> bool:
+    """Return whether each input channel is a group of its own."""
+    del config
+    return kernel_shape[-2] == 1
+
+
+def forward(x: jax.Array, kernel: jax.Array, config: "ConvConfig") -> jax.Array:
+    """Return y `[N, *spatial_out, C_out]` for x `[N, *spatial, C_in]`, kernel `[*spatial, 1, C_out]`."""
+    outputs = conv_output_size(x.shape[1:-1], kernel.shape[:-2], config)
+    x, config = padded(_repeat(x, kernel.shape[-1]).astype(accumulation_dtype(x.dtype)), config)
+    taps = taps_of(kernel.shape[:-2])
+
+    def lines(x: jax.Array, rows: int) -> jax.Array:
+        taken = [_scale(take(x, t, (rows, *outputs[1:]), config), kernel[t]) for t in taps]
+        return functools.reduce(jnp.add, taken).astype(kernel.dtype)
+
+    if len(taps) <= FEW_TAPS or outputs[0] == 1:
+        return lines(x, outputs[0])
+    rows = -(-outputs[0] // HALVES)
+    stride = config.strides[0]
+    extent = (kernel.shape[0] - 1) * config.kernel_dilation[0] + (rows - 1) * stride + 1
+    x = _extend(x, extent + (HALVES - 1) * rows * stride)
+    halves = lax.map(
+        lambda first: lines(lax.dynamic_slice_in_dim(x, first * stride, extent, axis=1), rows),
+        jnp.arange(HALVES) * rows,
+    )
+    y = jnp.moveaxis(halves, 0, 1).reshape(x.shape[0], HALVES * rows, *outputs[1:], kernel.shape[-1])
+    return lax.slice_in_dim(y, 0, outputs[0], axis=1)
+
+
+def dx(g: jax.Array, kernel: jax.Array, input_size: "Ints", config: "ConvConfig") -> jax.Array:
+    """Return the cotangent of x `[N, *input_size, C_in]` for g `[N, *spatial_out, C_out]`."""
+    multiplier = g.shape[-1] // config.feature_group_count
+    if multiplier > 1:
+        wide = accumulation_dtype(g.dtype)
+        parts = [
+            dx(g[..., m::multiplier].astype(wide), kernel[..., m::multiplier].astype(wide), input_size, config)
+            for m in range(multiplier)
+        ]
+        return functools.reduce(jnp.add, parts).astype(g.dtype)
+    taps = taps_of(kernel.shape[:-2])
+    if len(taps) > FEW_TAPS or set(config.strides) == {1}:
+        turned = lax.rev(kernel, range(kernel.ndim - 2))
+        return forward(g, turned, conv_dx_config(input_size, kernel.shape[:-2], g.shape[1:-1], config))
+    # XLA computes what makes g anew for each tap, unless a pad stands between.
+    wide = _extend(g.astype(accumulation_dtype(g.dtype)), g.shape[1] + 1)
+    return functools.reduce(jnp.add, [put(_scale(wide, kernel[t]), t, input_size, config) for t in taps]).astype(
+        g.dtype
+    )
+
+
+def dkernel(x: jax.Array, g: jax.Array, kernel_size: "Ints", config: "ConvConfig") -> jax.Array:
+    """Return the cotangent of the kernel `[*kernel_size, 1, C_out]`."""
+    wide, channels = accumulation_dtype(g.dtype), g.shape[-1]
+    x, config = padded(_repeat(x, channels).astype(wide), config)
+    outputs = g.shape[1:-1]
+    rows = -(-outputs[0] // BLOCKS)
+    blocks = -(-outputs[0] // rows)
+    outputs = (blocks * rows, *outputs[1:])
+    extent = (outputs[0] - 1) * config.strides[0] + 1
+    x = _extend(x, (kernel_size[0] - 1) * config.kernel_dilation[0] + extent)
+    weights = _extend(g.astype(wide), outputs[0])
+
+    def sums(taken: Sequence[jax.Array]) -> jax.Array:
+        """Return `[taps, C]`, the sums of what each tap took times g."""
+        blocks_of = [[v[:, b * rows : (b + 1) * rows] for b in range(blocks)] for v in (*taken, weights)]
+        added = [functools.reduce(jnp.add, map(jnp.multiply, of_tap, blocks_of[-1])) for of_tap in blocks_of[:-1]]
+        return jnp.sum(jnp.stack([v.reshape(-1, channels) for v in added]), axis=1)
+
+    def line(first: jax.Array) -> jax.Array:
+        lines = lax.dynamic_slice_in_dim(x, first, extent, axis=1)
+        return sums([take(lines, (0, *t), outputs, config) for t in taps_of(kernel_size[1:])])
+
+    if len(kernel_size) == 1:
+        summed = sums([take(x, t, outputs, config) for t in taps_of(kernel_size)])
+    else:
+        summed = lax.map(line, jnp.arange(kernel_size[0]) * config.kernel_dilation[0])
+    return summed.reshape(*kernel_size, 1, channels).astype(g.dtype)
+
+
+def _repeat(x: jax.Array, channels: int) -> jax.Array:
+    """Return x with each channel as often as it has output channels."""
+    times = channels // x.shape[-1]
+    return x if times == 1 else jnp.repeat(x, times, axis=-1)
+
+
+def _scale(x: jax.Array, weights: jax.Array) -> jax.Array:
+    """Multiply each channel of x `[N, *spatial, C]` by its weight; weights: `[1, C]`."""
+    return x * weights.astype(x.dtype).reshape((1,) * (x.ndim - 1) + (-1,))
+
+
+def _extend(x: jax.Array, rows: int) -> jax.Array:
+    """Return x with zeros after the last row of axis 1, or cropped, to `rows` rows."""
+    widths = [(0, 0, 0)] * x.ndim
+    widths[1] = (0, rows - x.shape[1], 0)
+    return lax.pad(x, jnp.zeros((), x.dtype), widths)
