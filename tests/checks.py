@@ -73,9 +73,12 @@ def check_value(case, oracle):
                 "jitted": jax.jit(case.manual)(*args),
                 "differentiated": jax.vjp(lambda x, args=args: case.manual(x, *args[1:]), args[0])[0],
             }
-            for how, y in found.items():
-                assert y.dtype == dtype, f"{case.name}, {how}: {y.dtype}"
-                assert_close(np.asarray(y, np.float64), np.asarray(right, np.float64), rtol, f"{case.name}, {how}")
+            for how, result in found.items():
+                for y, expected in zip(jax.tree.leaves(result), jax.tree.leaves(right), strict=True):
+                    assert y.dtype == dtype, f"{case.name}, {how}: {y.dtype}"
+                    assert_close(
+                        np.asarray(y, np.float64), np.asarray(expected, np.float64), rtol, f"{case.name}, {how}"
+                    )
 
 
 def check_gradients(case, dtype):
@@ -84,9 +87,9 @@ def check_gradients(case, dtype):
         args = case.args(dtype)
         compare(jax.jit(case.manual), jax.jit(case.auto), *args, argnums=case.argnums).raise_if_bad()
         floating = [args[i] for i in case.argnums]
-        y, pull = jax.vjp(_of(case.manual, args, case.argnums), *floating)
-        assert y.dtype == dtype
-        for primal, cotangent in zip(floating, pull(jnp.ones_like(y)), strict=True):
+        result, pull = jax.vjp(_of(case.manual, args, case.argnums), *floating)
+        assert jax.tree.leaves(result)[0].dtype == dtype  # that of statistics is the reference's
+        for primal, cotangent in zip(floating, pull(jax.tree.map(jnp.ones_like, result)), strict=True):
             assert cotangent.dtype == primal.dtype
             assert cotangent.shape == primal.shape
 
@@ -96,8 +99,8 @@ def check_finite_differences(case):
     with jax.enable_x64(True):
         args = case.args(np.float64)
         y, pull = jax.vjp(_of(case.manual, args, case.argnums), *(args[i] for i in case.argnums))
-        g = np.random.default_rng(1).standard_normal(y.shape)
-        for argnum, cotangent in zip(case.argnums, pull(jnp.asarray(g)), strict=True):
+        g = _normal_like(y, 1)
+        for argnum, cotangent in zip(case.argnums, pull(jax.tree.map(jnp.asarray, g)), strict=True):
             numeric = finite_difference_gradient(case.auto, args, argnum, g).reshape(cotangent.shape)
             assert_close(cotangent, numeric, FINITE_DIFFERENCE_RTOL, f"{case.name}, argument {argnum}")
 
@@ -137,7 +140,7 @@ def check_transforms(case):
         several = [case.args(np.float64, seed) for seed in range(2)]
         args = several[0]
         y = case.manual(*args)
-        weights = jnp.asarray(np.random.default_rng(3).standard_normal(y.shape))
+        weights = jax.tree.map(jnp.asarray, _normal_like(y, 3))
 
         def both(*args):
             value, pull = jax.vjp(_of(case.manual, args, case.argnums), *(args[i] for i in case.argnums))
@@ -169,6 +172,12 @@ def residuals(fn, *args):
     return sorted(f"{leaf.dtype}{list(leaf.shape)}" for leaf in leaves)
 
 
+def _normal_like(tree, seed):
+    """Return normally distributed numbers in the structure and shapes of `tree`."""
+    rng = np.random.default_rng(seed)
+    return jax.tree.map(lambda leaf: rng.standard_normal(leaf.shape), tree)
+
+
 def _of(fn, args, argnums):
     """Return fn as a function of the arguments `argnums` alone."""
 
@@ -183,7 +192,7 @@ def _of(fn, args, argnums):
 
 def _curved(fn):
     """Return a scalar function of fn whose second derivative does not vanish where fn is linear."""
-    return lambda *args: jnp.sum(jnp.sin(fn(*args)))
+    return lambda *args: sum(jnp.sum(jnp.sin(y)) for y in jax.tree.leaves(fn(*args)))
 
 
 def _forward_over_reverse(f, primals, vectors):

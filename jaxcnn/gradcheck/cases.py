@@ -28,17 +28,18 @@ class Normal(NamedTuple):
 
 
 class Distinct(NamedTuple):
-    """Numbers of which no two are close and none is near 0, where an activation or a maximum has its kink.
+    """Numbers of which no two are close and none is near a multiple of `step`, where an activation has its kinks.
 
-    They are multiples of 1/64, exact in every dtype while there are at most 256 of one sign.
+    They are the odd multiples of step / 2 around 0, exact in every dtype while there are at most 128 of one sign.
     """
 
     shape: tuple[int, ...]
+    step: float = 1 / 64
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         """Return an array in float64."""
         size = int(np.prod(self.shape))
-        return ((rng.permutation(size) - size // 2) + 0.5).reshape(self.shape) / 64
+        return ((rng.permutation(size) - size // 2) + 0.5).reshape(self.shape) * self.step
 
 
 class Weights(NamedTuple):
@@ -88,12 +89,12 @@ class Case:
         return f"{self.op} {self.label}"
 
     @property
-    def manual(self) -> Callable[..., jax.Array]:
+    def manual(self) -> Callable[..., Any]:
         """The op with the hand rule, options bound."""
         return functools.partial(getattr(jaxcnn, self.op), **self.options)
 
     @property
-    def auto(self) -> Callable[..., jax.Array]:
+    def auto(self) -> Callable[..., Any]:
         """Its autodiff twin, options bound."""
         return functools.partial(getattr(reference, self.op), **self.options)
 
@@ -121,6 +122,11 @@ def _pools(label: str, x: tuple[int, ...], window: tuple[int, ...], **options: A
         Case("avg_pool", label, (Normal(x),), options),
         Case("avg_pool", f"{label}, pad not counted", (Normal(x),), options | {"count_include_pad": False}),
     ]
+
+
+def _norms(label: str, x: tuple[int, ...], parameters: int, **options: Any) -> list[Case]:
+    inputs = (Normal(x), *[Normal(x[-1:])] * parameters)
+    return [Case(op, label, inputs, options) for op in ("batch_norm", "layer_norm")]
 
 
 CASES: tuple[Case, ...] = (
@@ -161,6 +167,14 @@ CASES: tuple[Case, ...] = (
     Case("bias_add", "2-D", (Normal((2, 5, 4, 3)), Normal((3,)))),
     Case("bias_add", "no batch axis", (Normal((3,)), Normal((3,)))),
     *(Case(op, "2-D", (Distinct((2, 5, 4, 3)),)) for op in ("relu", "leaky_relu", "sigmoid", "tanh")),
+    Case("relu6", "2-D, from -7.5 to 7.5", (Distinct((2, 5, 4, 3), step=1 / 8),)),
+    Case("gelu", "tanh", (Normal((2, 5, 4, 3)),)),
+    Case("gelu", "erf", (Normal((2, 5, 4, 3)),), {"approximate": False}),
+    *_norms("2-D, scale and bias", (2, 5, 4, 3), 2),
+    *_norms("2-D, scale, large epsilon", (2, 3, 4, 5), 1, epsilon=0.5),
+    *_norms("no spatial axis", (6, 5), 0),
+    *_norms("no spatial axis, scale and bias", (5, 4), 2),
+    Case("layer_norm", "no batch axis", (Normal((5,)), Normal((5,)), Normal((5,)))),
     Case("leaky_relu", "slope 0.3", (Distinct((7, 3)),), {"negative_slope": 0.3}),
     *(
         case

@@ -209,7 +209,8 @@ def _require_same(mine: Any, theirs: Any) -> None:
 
 def _draw(key: jax.Array, outputs: list[jax.Array]) -> list[jax.Array]:
     """Return a normally distributed cotangent for each output; by NumPy, which has nothing to compile."""
-    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+    # Key 0 alone would draw what default_rng(0) draws: a cotangent that is x itself, which a norm's rule maps to 0.
+    rng = np.random.default_rng([*np.asarray(jax.random.key_data(key)).ravel(), 1])
     return [jnp.asarray(rng.standard_normal(y.shape), y.dtype) for y in outputs]
 
 

@@ -2,7 +2,7 @@
 
 For L(x) = sum_j g_j y_j(x), dL/dx_i is close to sum_j g_j (y_j(x + h e_i) - y_j(x - h e_i)) / 2h, with an error of
 h^2 / 6 times the third derivative and of eps |y| / h from rounding. The difference of the outputs is taken before the
-sum, so that outputs which x_i does not reach cancel exactly.
+sum, so that outputs which x_i does not reach cancel exactly. Where a function returns several arrays, j runs over all.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,19 +17,19 @@ STEP = 1e-6
 
 
 def finite_difference_gradient(
-    fn: Callable[..., jax.Array],
+    fn: Callable[..., Any],
     args: Sequence[Any],
     argnum: int,
-    cotangent: np.ndarray,
+    cotangent: Any,
     indices: Sequence[tuple[int, ...]] | None = None,
 ) -> np.ndarray:
     """Return dL/dx_i for elements i of one argument, L = sum(cotangent * fn(*args)), in float64.
 
     Args:
-      fn: a function of arrays that returns one array; it is compiled once.
+      fn: a function of arrays that returns an array or a pytree of arrays; it is compiled once.
       args: its arguments; floating ones are taken in float64.
       argnum: the argument x to differentiate, a floating array.
-      cotangent: the weights of the outputs, in the shape of fn's result.
+      cotangent: the weights of the outputs, in the structure and shapes of fn's result.
       indices: which elements of x; None takes all, in row-major order.
 
     Returns:
@@ -46,18 +46,20 @@ def finite_difference_gradient(
         args = [_in_float64(arg) for arg in args]
         x = np.array(args[argnum])
         evaluate = jax.jit(lambda value: fn(*args[:argnum], value, *args[argnum + 1 :]))
-        weights = np.asarray(cotangent, np.float64)
-        if weights.shape != (shape := jax.eval_shape(evaluate, x).shape):
-            raise ValueError(f"cotangent shape (={weights.shape}) must be that of the result (={shape})")
+        weighted, shape = (jax.tree.map(np.shape, tree) for tree in (cotangent, jax.eval_shape(evaluate, x)))
+        if weighted != shape:
+            raise ValueError(f"cotangent shape (={weighted}) must be that of the result (={shape})")
+        weights = [np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(cotangent)]
         found = []
         for index in np.ndindex(x.shape) if indices is None else indices:
             sides = []
             for sign in (1, -1):
                 moved = x.copy()
                 moved[index] += sign * STEP * max(1.0, abs(float(x[index])))
-                sides.append((moved[index], np.asarray(evaluate(moved))))
+                sides.append((moved[index], [np.asarray(y) for y in jax.tree.leaves(evaluate(moved))]))
             (high, above), (low, below) = sides
-            found.append(np.sum(weights * (above - below)) / (high - low))
+            changes = [np.sum(w * (a - b)) for w, a, b in zip(weights, above, below, strict=True)]
+            found.append(sum(changes) / (high - low))
         return np.array(found)
 
 

@@ -115,17 +115,18 @@ def _finite_differences(subject: Subject, args: tuple[Any, ...], report: Report)
     leaves, structure = jax.tree.flatten(args)
     floating = [i for i, leaf in enumerate(leaves) if is_floating(leaf)]
 
-    def of_floating(*values: Any) -> jax.Array:
+    def of_floating(*values: Any) -> Any:
         changed = dict(zip(floating, values, strict=True))
         whole = [changed.get(i, leaf) for i, leaf in enumerate(leaves)]
         return subject.manual(*jax.tree.unflatten(structure, whole))
 
     values = [leaves[i] for i in floating]
     outputs, pull = jax.vjp(of_floating, *values)
-    cotangent = np.random.default_rng(0).standard_normal(outputs.shape)
+    rng = np.random.default_rng(1)  # not that of the arguments
+    cotangent = jax.tree.map(lambda y: rng.standard_normal(y.shape), outputs)
     paths = [row.path for row in report.rows if row.kind == "gradient"]
     found = {}
-    for position, (path, gradient) in enumerate(zip(paths, pull(jnp.asarray(cotangent)), strict=True)):
+    for position, (path, gradient) in enumerate(zip(paths, pull(jax.tree.map(jnp.asarray, cotangent)), strict=True)):
         indices = sample_indices(gradient.shape, ELEMENTS)
         gradient = np.asarray(gradient)
         numeric = finite_difference_gradient(of_floating, values, position, cotangent, indices)

@@ -1,17 +1,14 @@
-"""Elementwise activations, y = f(x): each element depends on its own x alone, so dx = g f'(x).
+"""Piecewise linear activations, y = f(x): each element depends on its own x alone, so dx = g f'(x).
 
     relu        y = max(x, 0)               dx = g where x > 0, else 0            keeps the mask x > 0, one byte
+    relu6       y = min(max(x, 0), 6)       dx = g where 0 < x < 6, else 0        keeps y
     leaky_relu  y = x or negative_slope x   dx = g where x >= 0, else slope g     keeps the mask x >= 0, one byte
-    sigmoid     y = 1 / (1 + exp(-x))       dx = g y (1 - y)                      keeps y
-    tanh        y = tanh(x)                 dx = g (1 - y) (1 + y)                keeps y
 
-sigmoid': with e = exp(-x), y' = e / (1 + e)^2 = y (e / (1 + e)) = y (1 - y). tanh': y = sinh / cosh, so
-y' = (cosh^2 - sinh^2) / cosh^2 = 1 - y^2.
+Kinks: relu'(0) = 0 and leaky_relu'(0) = 1, as in jax.nn, and relu6' = 0 at both of its kinks, where jax.nn has 1/2. A
+NaN stays NaN; relu' and relu6' are 0 there and leaky_relu' the slope.
 
-Kinks: relu'(0) = 0 and leaky_relu'(0) = 1, as in jax.nn. A NaN stays NaN; relu' is 0 there and leaky_relu' the slope.
-Half precision computes in float32 and is cast once.
-
-References: Nair and Hinton 2010 (relu); Maas, Hannun and Ng 2013 (leaky relu); LeCun et al. 1998 (tanh).
+References: Nair and Hinton 2010 (relu); Howard et al. 2017, arXiv:1704.04861 (relu6); Maas, Hannun and Ng 2013 (leaky
+relu).
 """
 
 import math
@@ -66,6 +63,54 @@ _relu = elementwise(
 )
 
 
+def relu6(x: jax.Array) -> jax.Array:
+    """Set negative elements to 0, and those above 6 to 6.
+
+    The activation of networks that are quantised later, such as MobileNet; `relu` has no upper bound.
+
+    Math:
+      y = min(max(x, 0), 6). VJP: dx = g where 0 < x < 6, else 0.
+
+    Args:
+      x: floating, any shape.
+
+    Returns:
+      An array of the shape and dtype of x. A NaN stays NaN.
+
+    Gradient:
+      0 at x = 0 and x = 6, and 0 at NaN.
+
+    Raises:
+      TypeError: x is not floating.
+
+    Example:
+      >>> import jax.numpy as jnp, jaxcnn
+      >>> print(jaxcnn.relu6(jnp.array([-1.0, 2.0, 7.0])))
+      [0. 2. 6.]
+
+    References:
+      Howard et al. 2017, "MobileNets", arXiv:1704.04861.
+    """
+    return _relu6(as_floating("x", x))
+
+
+def _inside_relu6(x: jax.Array) -> jax.Array:
+    return (x > 0) & (x < 6)
+
+
+def _relu6_impl(x: jax.Array) -> jax.Array:
+    bound = jnp.where(jnp.isnan(x), jnp.full_like(x, jnp.nan), jnp.where(x > 0, jnp.full_like(x, 6), jnp.zeros_like(x)))
+    return jnp.where(_inside_relu6(x), x, bound)
+
+
+_relu6 = elementwise(
+    "relu6",
+    _relu6_impl,
+    residual=lambda x, y: y,
+    cotangent=lambda y, g: jnp.where(_inside_relu6(y), g, jnp.zeros_like(g)),
+)
+
+
 def leaky_relu(x: jax.Array, negative_slope: float = 1e-2) -> jax.Array:
     """Scale negative elements by a small slope.
 
@@ -112,82 +157,4 @@ _leaky_relu = elementwise(
     residual=lambda x, y, slope: x >= 0,
     cotangent=_leaky,
     static=1,
-)
-
-
-def sigmoid(x: jax.Array) -> jax.Array:
-    """Map every element into (0, 1).
-
-    For gates and independent probabilities; `softmax` is the one for a choice among classes.
-
-    Math:
-      y = 1 / (1 + exp(-x)). VJP: dx = g y (1 - y).
-
-    Args:
-      x: floating, any shape.
-
-    Returns:
-      An array of the shape and dtype of x.
-
-    Gradient:
-      Smooth. It is computed from y, so that it ends where y rounds to 1.
-
-    Raises:
-      TypeError: x is not floating.
-
-    Example:
-      >>> import jax.numpy as jnp, jaxcnn
-      >>> print(jaxcnn.sigmoid(jnp.array([0.0])))
-      [0.5]
-
-    References:
-      Rumelhart, Hinton and Williams 1986, "Learning representations by back-propagating errors".
-    """
-    return _sigmoid(as_floating("x", x))
-
-
-_sigmoid = elementwise(
-    "sigmoid",
-    lambda x: jax.lax.logistic(widen(x)).astype(x.dtype),
-    residual=lambda x, y: y,
-    cotangent=lambda y, g: (widen(g) * widen(y) * (1 - widen(y))).astype(g.dtype),
-)
-
-
-def tanh(x: jax.Array, /) -> jax.Array:
-    """Map every element into (-1, 1).
-
-    The sibling of `sigmoid` that is centred at 0.
-
-    Math:
-      y = tanh(x). VJP: dx = g (1 - y) (1 + y).
-
-    Args:
-      x: floating, any shape.
-
-    Returns:
-      An array of the shape and dtype of x.
-
-    Gradient:
-      Smooth. It is computed from y, so that it ends where y rounds to 1 or -1.
-
-    Raises:
-      TypeError: x is not floating.
-
-    Example:
-      >>> import jax.numpy as jnp, jaxcnn
-      >>> print(jaxcnn.tanh(jnp.array([0.0])))
-      [0.]
-
-    References:
-      LeCun, Bottou, Orr and Müller 1998, "Efficient backprop".
-    """
-    return _tanh(as_floating("x", x))
-
-
-_tanh = elementwise(
-    "tanh",
-    lambda x: jax.lax.tanh(widen(x)).astype(x.dtype),
-    residual=lambda x, y: y,
-    cotangent=lambda y, g: (widen(g) * (1 - widen(y)) * (1 + widen(y))).astype(g.dtype),
 )

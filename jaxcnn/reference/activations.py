@@ -1,4 +1,4 @@
-"""Elementwise activations as jax.nn has them, differentiated by JAX."""
+"""Piecewise linear activations as jax.nn has them, differentiated by JAX."""
 
 import jax
 
@@ -8,16 +8,11 @@ def relu(x: jax.Array) -> jax.Array:
     return jax.nn.relu(x)
 
 
+def relu6(x: jax.Array) -> jax.Array:
+    """Clip to [0, 6]; the autodiff twin of `jaxcnn.relu6`."""
+    return jax.nn.relu6(x)
+
+
 def leaky_relu(x: jax.Array, negative_slope: float = 1e-2) -> jax.Array:
     """Scale negative elements; the autodiff twin of `jaxcnn.leaky_relu`."""
     return jax.nn.leaky_relu(x, negative_slope)
-
-
-def sigmoid(x: jax.Array) -> jax.Array:
-    """Map into (0, 1); the autodiff twin of `jaxcnn.sigmoid`."""
-    return jax.nn.sigmoid(x)
-
-
-def tanh(x: jax.Array, /) -> jax.Array:
-    """Map into (-1, 1); the autodiff twin of `jaxcnn.tanh`."""
-    return jax.nn.tanh(x)

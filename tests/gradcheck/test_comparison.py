@@ -227,3 +227,10 @@ def test_to_dict_holds_every_row_in_plain_types():
     assert [row["kind"] for row in document["rows"]] == ["value", "value in vjp", "gradient"]
     assert document["rows"][0]["max_rel"] == "inf"
     assert document["rows"][2]["shape"] == [2]
+
+
+def test_the_cotangent_is_not_what_a_generator_of_seed_0_draws():
+    """A norm's rule maps a cotangent that is x to 0, and hides what is wrong with it."""
+    x = jnp.asarray(np.random.default_rng(0).standard_normal((6, 5)), jnp.float32)
+    row = compare(jaxcnn.layer_norm, jaxcnn.reference.layer_norm, x).rows[-1]
+    assert abs(row.judge_at) > 1e-2

@@ -20,6 +20,17 @@ def test_derivatives_known_in_closed_form():
     np.testing.assert_allclose(found, g @ np.sin(x.astype(np.float64)), rtol=1e-8)
 
 
+def test_a_function_that_returns_several_arrays():
+    x = np.array([0.3, -1.2])
+    g = {"square": np.array([1.5, -2.0]), "sum": np.array(3.0)}
+    found = finite_difference_gradient(lambda x: {"square": x**2, "sum": jnp.sum(x)}, (x,), 0, g)
+    np.testing.assert_allclose(found, 2 * x * g["square"] + 3, rtol=1e-8)
+    with pytest.raises(
+        ValueError, match=r"cotangent shape \(=\(2,\)\) must be that of the result \(=\{'square': \(2,\)"
+    ):
+        finite_difference_gradient(lambda x: {"square": x**2, "sum": jnp.sum(x)}, (x,), 0, g["square"])
+
+
 def test_only_the_elements_asked_for():
     found = finite_difference_gradient(lambda x: x**3, (np.arange(4.0),), 0, np.ones(4), [(3,), (1,)])
     np.testing.assert_allclose(found, [27, 3], rtol=1e-8)

@@ -19,6 +19,15 @@ def test_a_right_op_passes_in_every_dtype_with_finite_differences_in_float64():
     assert len(document["rows"]) == 5
 
 
+def test_an_op_of_several_results_is_checked_in_all_of_them():
+    case = Case("batch_norm", "small", (Normal((3, 2)),))
+    outcomes = list(suite.run([case]))
+    assert all(outcome.ok for outcome in outcomes)
+    for outcome in outcomes:
+        assert [row.path for row in outcome.report.rows if row.kind == "value"] == ["output.0", "output.1", "output.2"]
+    assert outcomes[0].finite_differences["x"] < 1e-8
+
+
 def test_finite_differences_find_what_manual_and_auto_agree_on(monkeypatch):
     monkeypatch.setattr(suite, "finite_difference_gradient", lambda *args: np.full(len(args[-1]), 0.5))
     (outcome,) = suite.run([Case("relu", "small", (Distinct((5,)),))], ("float64",))
@@ -40,6 +49,12 @@ def test_distinct_numbers_stay_distinct_and_away_from_zero(dtype):
     drawn = np.asarray(Distinct((2, 5, 4, 3)).draw(np.random.default_rng(0)), dtype)
     assert len(np.unique(drawn)) == drawn.size
     assert np.abs(drawn.astype(np.float64)).min() == 1 / 128
+
+
+def test_distinct_numbers_are_as_far_from_every_multiple_of_their_step():
+    drawn = Distinct((2, 5, 4, 3), step=1 / 8).draw(np.random.default_rng(0))
+    np.testing.assert_array_equal(np.abs(drawn * 8 - np.floor(drawn * 8)), 0.5)
+    assert drawn.max() > 7
 
 
 def test_weights_sum_to_one():

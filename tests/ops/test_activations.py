@@ -1,23 +1,21 @@
-import math
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jaxcnn
+from jaxcnn.gradcheck.cases import cases_of
 from tests import checks
 
-OPS = ("relu", "leaky_relu", "sigmoid", "tanh")
+OPS = ("relu", "relu6", "leaky_relu")
 
 
 def oracle(case):
     slope = case.options.get("negative_slope", 0.01)
     of_number = {
         "relu": lambda v: max(v, 0.0),
+        "relu6": lambda v: sorted([v, 0.0, 6.0])[1],
         "leaky_relu": lambda v: v if v >= 0 else slope * v,
-        "sigmoid": lambda v: 1 / (1 + math.exp(-v)),
-        "tanh": lambda v: (math.exp(2 * v) - 1) / (math.exp(2 * v) + 1),
     }[case.op]
     return np.vectorize(of_number)
 
@@ -27,18 +25,23 @@ class TestActivations(checks.OpChecks):
     oracle = staticmethod(oracle)
 
 
-POINTS = [-np.inf, -2.0, -0.0, 0.0, 2.0, np.inf, np.nan]
+def test_the_cases_reach_all_pieces_of_relu6():
+    (case,) = cases_of("relu6")
+    (x,) = case.args(jnp.float32)
+    assert min((x < 0).sum(), ((x > 0) & (x < 6)).sum(), (x > 6).sum()) >= 10
+
+
+POINTS = [-np.inf, -2.0, -0.0, 0.0, 2.0, 6.0, 7.0, np.inf, np.nan]
 
 
 @pytest.mark.parametrize(
     ("fn", "value", "slope"),
     [
-        (jaxcnn.relu, [0, 0, 0, 0, 2, np.inf, np.nan], [0, 0, 0, 0, 1, 1, 0]),
-        (jaxcnn.leaky_relu, [-np.inf, -0.02, 0, 0, 2, np.inf, np.nan], [0.01, 0.01, 1, 1, 1, 1, 0.01]),
-        (jaxcnn.sigmoid, [0, 0.11920292, 0.5, 0.5, 0.88079708, 1, np.nan], [0, 0.10499359, 0.25, 0.25, 0.10499359, 0, np.nan]),
-        (jaxcnn.tanh, [-1, -0.96402758, 0, 0, 0.96402758, 1, np.nan], [0, 0.07065082, 1, 1, 0.07065082, 0, np.nan]),
+        (jaxcnn.relu, [0, 0, 0, 0, 2, 6, 7, np.inf, np.nan], [0, 0, 0, 0, 1, 1, 1, 1, 0]),
+        (jaxcnn.relu6, [0, 0, 0, 0, 2, 6, 6, 6, np.nan], [0, 0, 0, 0, 1, 0, 0, 0, 0]),
+        (jaxcnn.leaky_relu, [-np.inf, -0.02, 0, 0, 2, 6, 7, np.inf, np.nan], [0.01, 0.01, 1, 1, 1, 1, 1, 1, 0.01]),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.float16])
 def test_kinks_infinities_and_nan(fn, value, slope, dtype):
     x = jnp.asarray(POINTS, dtype)
@@ -48,7 +51,7 @@ def test_kinks_infinities_and_nan(fn, value, slope, dtype):
     np.testing.assert_allclose(np.asarray(pull(jnp.ones_like(y))[0], np.float64), slope, rtol=8 * rtol)
 
 
-@pytest.mark.parametrize(("fn", "at_zero"), [(jaxcnn.relu, 0.0), (jaxcnn.leaky_relu, 2.0)])
+@pytest.mark.parametrize(("fn", "at_zero"), [(jaxcnn.relu, 0.0), (jaxcnn.relu6, 0.0), (jaxcnn.leaky_relu, 2.0)])
 def test_hessian_at_the_kink_and_at_nan(fn, at_zero):
     """The square of the activation curves by twice the square of the chosen slope, 0 or 1 at 0."""
     for x, curvature in ((0.0, at_zero), (1.0, 2.0)):
@@ -56,17 +59,26 @@ def test_hessian_at_the_kink_and_at_nan(fn, at_zero):
     assert jax.grad(jax.grad(jaxcnn.relu))(jnp.array(np.nan)) == 0
 
 
-def test_relu_of_nan_has_no_curvature_of_its_own():
-    mixed = jax.jacfwd(jax.grad(lambda x, w: w * jaxcnn.relu(x)), argnums=1)
-    np.testing.assert_array_equal([mixed(jnp.array(x), jnp.array(2.0)) for x in (-1.0, 0.0, 1.0, np.nan)], [0, 0, 1, 0])
+def test_hessian_at_the_upper_kink_of_relu6():
+    curvatures = [jax.hessian(lambda x: jaxcnn.relu6(x) ** 2)(jnp.array(x)) for x in (5.0, 6.0, 7.0)]
+    np.testing.assert_array_equal(curvatures, [2, 0, 0])
+    assert jax.grad(jax.grad(jaxcnn.relu6))(jnp.array(np.nan)) == 0
+
+
+@pytest.mark.parametrize(
+    ("fn", "points", "slopes"),
+    [(jaxcnn.relu, (-1.0, 0.0, 1.0, np.nan), (0, 0, 1, 0)), (jaxcnn.relu6, (0.0, 1.0, 6.0, np.nan), (0, 1, 0, 0))],
+)
+def test_a_nan_has_no_curvature_of_its_own(fn, points, slopes):
+    mixed = jax.jacfwd(jax.grad(lambda x, w: w * fn(x)), argnums=1)
+    np.testing.assert_array_equal([mixed(jnp.array(x), jnp.array(2.0)) for x in points], slopes)
 
 
 def test_residuals():
     x = jnp.ones((4, 3))
     assert checks.residuals(jaxcnn.relu, x) == ["bool[4, 3]"]
+    assert checks.residuals(jaxcnn.relu6, x.astype(jnp.bfloat16)) == ["bfloat16[4, 3]"]
     assert checks.residuals(jaxcnn.leaky_relu, x) == ["bool[4, 3]"]
-    assert checks.residuals(jaxcnn.sigmoid, x) == ["float32[4, 3]"]
-    assert checks.residuals(jaxcnn.tanh, x.astype(jnp.bfloat16)) == ["bfloat16[4, 3]"]
 
 
 @pytest.mark.parametrize("name", OPS)
