@@ -65,6 +65,9 @@ class Config:
     dtype: Literal["float32", "float64", "bfloat16"] = "float32"
     """The dtype of parameters and computation; bfloat16 computes in it with float32 parameters."""
 
+    compiler_options: Literal["recommended", "none"] = "recommended"
+    """How XLA compiles: with what jaxcnn recommends on a CPU, or as it does by default."""
+
     seed: int = 0
     """What the first parameters and the order of the images are drawn from; the same seed gives the same numbers."""
 
@@ -91,8 +94,9 @@ def _train(config: Config, data: Dataset, folder: Path) -> int:
     schedule = training.make_schedule(config.schedule, config.learning_rate, steps)
     optimizer = training.make_optimizer(config.optimizer, schedule)
     compute_dtype = jnp.bfloat16 if config.dtype == "bfloat16" else None
-    train_step = training.make_train_step(model, loss, optimizer, compute_dtype=compute_dtype)
-    evaluate = training.make_evaluate(model, loss, compute_dtype=compute_dtype)
+    options = training.recommended_compiler_options() if config.compiler_options == "recommended" else {}
+    train_step = training.make_train_step(model, loss, optimizer, compute_dtype=compute_dtype, compiler_options=options)
+    evaluate = training.make_evaluate(model, loss, compute_dtype=compute_dtype, compiler_options=options)
 
     init_key, fit_key = jax.random.split(jax.random.key(config.seed))
     params, model_state = model.init(init_key, data.train_images.shape[1:], data.train_images.dtype)

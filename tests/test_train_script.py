@@ -18,7 +18,7 @@ import pytest
 import jaxcnn
 from jaxcnn.data import load
 from jaxcnn.models import lenet
-from jaxcnn.training import load_parameters, make_evaluate, scale_images
+from jaxcnn.training import load_parameters, make_evaluate, recommended_compiler_options, scale_images
 from scripts import train
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "train.py"
@@ -91,9 +91,11 @@ def test_the_printed_accuracy_is_that_of_the_saved_parameters(tmp_path):
     assert saved_path(output) == "runs/lenet-mnist-10k-1/parameters.safetensors"
     folder = tmp_path / "runs/lenet-mnist-10k-1"
     data = scale_images(load("mnist-10k"))
-    measured = make_evaluate(lenet(), jaxcnn.softmax_cross_entropy_with_integer_labels)(
-        load_parameters(folder / "parameters.safetensors"), {}, data.test_images, data.test_labels
+    evaluate = make_evaluate(
+        lenet(), jaxcnn.softmax_cross_entropy_with_integer_labels, compiler_options=recommended_compiler_options()
     )
+    params = load_parameters(folder / "parameters.safetensors")
+    measured = evaluate(params, {}, data.test_images, data.test_labels)
     assert printed_accuracy(output) == pytest.approx(100 * measured["accuracy"], abs=0.0051)
     assert len(records(folder, "step")) == 6
     assert records(folder, "epoch")[0]["test_accuracy"] == measured["accuracy"]
@@ -128,6 +130,19 @@ def test_rules_choose_the_namespace_of_the_layers(monkeypatch, run_here):
     run_here(*QUICK, "--rules", "manual", "--out", "manual")
     with pytest.raises(ZeroDivisionError):
         run_here(*QUICK, "--rules", "auto", "--out", "auto")
+
+
+@pytest.mark.parametrize("choice", ["recommended", "none"])
+def test_compiler_options_are_the_recommended_ones_or_none(monkeypatch, run_here, choice):
+    seen = []
+    for name in ("make_train_step", "make_evaluate"):
+        make = getattr(train.training, name)
+        monkeypatch.setattr(
+            train.training, name, lambda *args, make=make, **kwargs: seen.append(kwargs) or make(*args, **kwargs)
+        )
+    run_here(*QUICK, "--compiler-options", choice, "--out", "out")
+    expected = recommended_compiler_options() if choice == "recommended" else {}
+    assert [kwargs["compiler_options"] for kwargs in seen] == [expected] * 2
 
 
 def test_float64_has_float64_parameters_and_losses(tmp_path):
@@ -239,6 +254,7 @@ def test_a_file_that_cannot_be_written_ends_with_one_line(capsys, monkeypatch, t
     ("args", "line"),
     [
         (["--model", "foo"], r"invalid choice 'foo' for argument '--model'\. Expected one of \('lenet', 'tutorial'\)"),
+        (["--compiler-options", "fast"], r"invalid choice 'fast' for argument '--compiler-options'\. Expected one of"),
         (["--optimiser", "adam"], r"Unrecognized options: --optimiser, adam; perhaps you meant --optimizer"),
         (["--epochs", "many"], r"Error parsing --epochs: .*'many'"),
         (["--epochs", "0"], r"--epochs \(=0\) must be at least 1"),

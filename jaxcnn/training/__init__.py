@@ -3,6 +3,7 @@
 from jaxcnn.training.batches import count_steps as count_steps
 from jaxcnn.training.batches import scale_images as scale_images
 from jaxcnn.training.batches import shuffled_batches as shuffled_batches
+from jaxcnn.training.compiler_options import recommended_compiler_options as recommended_compiler_options
 from jaxcnn.training.evaluate import make_evaluate as make_evaluate
 from jaxcnn.training.loop import FitResult as FitResult
 from jaxcnn.training.loop import fit as fit

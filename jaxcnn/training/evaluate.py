@@ -1,6 +1,7 @@
 """Accuracy and loss over a whole data set, every example of it counted exactly once."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -13,7 +14,14 @@ from jaxcnn.training.step import Loss, apply_in, check_compute_dtype, losses_of
 Evaluate = Callable[[Any, Any, np.ndarray, np.ndarray], dict[str, float]]
 
 
-def make_evaluate(model: Model, loss: Loss, *, batch_size: int = 250, compute_dtype: Any = None) -> Evaluate:
+def make_evaluate(
+    model: Model,
+    loss: Loss,
+    *,
+    batch_size: int = 250,
+    compute_dtype: Any = None,
+    compiler_options: Mapping[str, Any] | None = None,
+) -> Evaluate:
     """Make the function that measures a model on a data set.
 
     Math:
@@ -25,6 +33,7 @@ def make_evaluate(model: Model, loss: Loss, *, batch_size: int = 250, compute_dt
       loss: `loss(logits, labels)`, one value an example.
       batch_size: how many images are computed at once; the result does not depend on it, but for rounding.
       compute_dtype: as for `make_train_step`.
+      compiler_options: as for `make_train_step`.
 
     Returns:
       `evaluate(params, model_state, images, labels) -> {"loss": float, "accuracy": float, "correct": int}`, with
@@ -40,7 +49,7 @@ def make_evaluate(model: Model, loss: Loss, *, batch_size: int = 250, compute_dt
         raise ValueError(f"batch_size (={batch_size}) must be at least 1")
     check_compute_dtype(compute_dtype)
 
-    @jax.jit
+    @functools.partial(jax.jit, compiler_options=dict(compiler_options or {}))
     def sums(params: Any, model_state: Any, images: Any, labels: Any, counts: Any) -> tuple[jax.Array, jax.Array]:
         logits, _ = apply_in(compute_dtype, model, params, model_state, images, train=False)
         losses = losses_of(loss, logits, labels)

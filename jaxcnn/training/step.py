@@ -1,6 +1,6 @@
 """One step of training: forward, loss, backward, update, as one compiled function."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -15,7 +15,12 @@ TrainStep = Callable[[TrainState, Any, Any, jax.Array], tuple[TrainState, dict[s
 
 
 def make_train_step(
-    model: Model, loss: Loss, optimizer: optax.GradientTransformation, *, compute_dtype: Any = None
+    model: Model,
+    loss: Loss,
+    optimizer: optax.GradientTransformation,
+    *,
+    compute_dtype: Any = None,
+    compiler_options: Mapping[str, Any] | None = None,
 ) -> TrainStep:
     """Make the function that takes one step of training.
 
@@ -32,6 +37,8 @@ def make_train_step(
       compute_dtype: the dtype of the forward and backward pass, such as `jnp.bfloat16`; None means that of the
         parameters. Parameters and images are cast on entry and the logits back before the loss, so that the loss, the
         gradients that the optimizer sees, and the parameters stay in the dtype of the parameters.
+      compiler_options: those of the step's `jax.jit`, such as `recommended_compiler_options` returns. A step that has
+        some cannot be called inside another `jax.jit`, and one that XLA does not know is an error of the first call.
 
     Returns:
       `step(state, images, labels, key) -> (state, metrics)`, jitted. `images` is `[N, H, W, C]`, floating; `labels`
@@ -58,7 +65,7 @@ def make_train_step(
         params = optax.apply_updates(state.params, updates)
         return TrainState(state.step + 1, params, model_state, opt_state), {"loss": value}
 
-    return jax.jit(step, donate_argnums=0)
+    return jax.jit(step, donate_argnums=0, compiler_options=dict(compiler_options or {}))
 
 
 def apply_in(
