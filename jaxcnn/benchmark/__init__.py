@@ -1,0 +1,1 @@
+"""What `scripts/benchmark.py` measures: hand-derived rules beside jax.grad, and beside PyTorch."""

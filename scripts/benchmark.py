@@ -1,0 +1,195 @@
+"""Time the hand-derived rules beside jax.grad, and beside PyTorch, layer by layer and network by network.
+
+Both sides run in this process, in turns, warmed up, and are judged by their paired ratios; PyTorch takes its turns in
+a second process. Every ratio is the time of the other side over that of the rules: above 1, the rules are faster.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+try:
+    from jaxcnn._cli import fail, parse, print_line, require, run
+    from jaxcnn.benchmark import environment, plot, report, runs, tables
+    from jaxcnn.benchmark.measure import Effort, Measurement
+    from jaxcnn.benchmark.torch_peer import PeerError, TorchPeer
+except KeyboardInterrupt:  # the imports take a second or two
+    sys.exit(130)
+
+
+@dataclasses.dataclass
+class Options:
+    """Options of every command."""
+
+    filter: str = ""
+    """Take only the rows whose name contains this text, such as "depthwise"."""
+    parts: tuple[str, ...] = ()
+    """Take only these parts, such as forward, dx, dkernel, all, step or hvp."""
+    peer: Literal["none", "torch"] = "none"
+    """Also time PyTorch, if it is installed."""
+    json: Path | None = None
+    """Write every number to this file."""
+    plot: Path | None = None
+    """Draw the ratios to this file, such as ratios.svg."""
+    markdown: bool = False
+    """Print the compact table of the README, and not the full one."""
+    xla_flags: str = ""
+    """The XLA_FLAGS to run under, joined by "=": --xla-flags="--xla_cpu_multi_thread_eigen=false"."""
+    repeats: int = 25
+    """The most samples of each function."""
+    seconds: float = 0.8
+    """How long to time one part of a row; slow ones get 7 samples in any case."""
+    best: bool = True
+    """Look for the best compiler options of each side, too."""
+    eager: bool = True
+    """Time the functions without jit, too."""
+
+
+@dataclasses.dataclass
+class Ops(Options):
+    """Time every layer: forward, each gradient, and all of them together."""
+
+
+@dataclasses.dataclass
+class Models(Options):
+    """Time a train step of four networks, and a product with the Hessian of the smallest."""
+
+    seconds: float = 8.0
+    """How long to time one network; slow ones get 7 samples in any case."""
+
+
+@dataclasses.dataclass
+class Scaling(Options):
+    """Time three layers, forward and gradients together, as the batch and the image grow."""
+
+    best: bool = False
+    """Look for the best compiler options of each side, too."""
+    eager: bool = False
+    """Time the functions without jit, too."""
+
+
+COMMANDS: Any = Ops | Models | Scaling
+
+
+def main(options: Ops | Models | Scaling) -> int:
+    """Run the command, print its table, and return the exit status."""
+    rich_console, rich_progress, rich_table = require("rich.console", "rich.progress", "rich.table", extra="train")
+    table: Any = type(options).__name__.lower()
+    chosen = _check(options, table)
+    if options.xla_flags and os.environ.get("XLA_FLAGS") != options.xla_flags:
+        _run_under(options.xla_flags)
+    progress = rich_console.Console(stderr=True)
+    with _peer(options) as peer:
+        where = environment.describe() | {"torch": None if peer is None else peer.about}
+        effort = Effort(options.repeats, options.seconds, options.best, options.eager)
+        measuring = runs.run(chosen, effort, peer, lambda line: progress.print(line, markup=False))
+        measurements: list[Measurement] = []
+        for measurement in rich_progress.track(
+            measuring, f"timing {table}", total=len(chosen), console=progress, transient=True
+        ):
+            measurements.append(measurement)
+            if options.json is not None:  # after each, for the run takes minutes
+                options.json.write_text(json.dumps(_document(table, where, options, measurements), indent=1) + "\n")
+    if options.markdown or table == "scaling":
+        print_line(tables.markdown(table, [measurement.to_dict() for measurement in measurements]))
+    else:
+        console = rich_console.Console()
+        if not console.is_terminal:
+            console.width = 240
+        grid = rich_table.Table(*report.HEADINGS, title="times in ms, ± half the distance of the quartiles")
+        for measurement in measurements:
+            grid.add_row(*report.full_row(measurement))
+        console.print(grid)
+    _print_summary(report.summary(measurements))
+    if options.json is not None:
+        print_line(f"wrote {options.json}")
+    if options.plot is not None:
+        title = f"{table}, {where['cpu']}, {where['cores']} cores, jax {where['jax']} on {where['platform']}"
+        plot.save(options.plot, measurements, title)
+        print_line(f"wrote {options.plot}")
+    return 0
+
+
+def _check(options: Ops | Models | Scaling, table: runs.Table) -> list[runs.Item]:
+    """Return what to measure; end the program where an option is wrong."""
+    if options.repeats < 1:
+        fail(f"--repeats (={options.repeats}) must be at least 1")
+    if not options.seconds >= 0:
+        fail(f"--seconds (={options.seconds}) must be at least 0")
+    if options.plot is not None:
+        require("matplotlib.figure", extra="plot")
+    for name, path in (("--json", options.json), ("--plot", options.plot)):
+        if path is not None and not path.parent.is_dir():
+            fail(f"{name} (={path}) must lie in a folder that exists")
+        if path is not None and (path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK)):
+            fail(f"{name} (={path}) must be a file that can be written")
+    if options.plot is not None and not plot.can_save(options.plot):
+        fail(f"--plot (={options.plot}) must end in .png, .svg or another format of matplotlib")
+    everything = runs.items(table)
+    if not runs.items(table, options.filter):
+        fail(f"--filter (={options.filter!r}) must be part of the name of a row, such as {everything[0].row.name!r}")
+    chosen = runs.items(table, options.filter, options.parts)
+    if not chosen:
+        names = ", ".join(dict.fromkeys(item.part for item in runs.items(table, options.filter)))
+        fail(f"--parts (={' '.join(options.parts)}) must be parts of the rows: {names}")
+    return chosen
+
+
+def _run_under(flags: str) -> None:
+    """Start this program again, with XLA_FLAGS set before JAX is imported."""
+    env = {**os.environ, "XLA_FLAGS": flags}
+    check = [sys.executable, "-c", "import jax; jax.devices()"]
+    done = subprocess.run(check, env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reasons = [line for line in done.stderr.splitlines() if "flag" in line.lower()]
+        fail(f"--xla-flags (={flags}) must be flags that XLA knows: {(reasons or ['it refuses them'])[0]}")
+    sys.stdout.flush()
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], env)
+
+
+@contextlib.contextmanager
+def _peer(options: Options) -> Iterator[TorchPeer | None]:
+    if options.peer == "none":
+        yield None
+        return
+    try:
+        peer = TorchPeer("cpu" if environment.platform_name() == "cpu" else "cuda")
+    except PeerError as error:
+        fail(f"--peer torch: {error}", status=1)
+    try:
+        with peer:
+            yield peer
+    except PeerError as error:
+        fail(f"--peer torch: {error}", status=1)
+
+
+def _document(table: str, where: dict[str, Any], options: Options, measurements: list[Measurement]) -> dict[str, Any]:
+    return {
+        "command": table,
+        **where,
+        "options": {key: str(value) if isinstance(value, Path) else value for key, value in vars(options).items()},
+        "summary": report.summary(measurements),
+        "rows": [measurement.to_dict() for measurement in measurements],
+    }
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    for name, mean in summary["geometric_means"].items():
+        other = "torch, jitted" if name == "torch" else f"jax.grad, {name}"
+        print_line(f"geometric mean over {summary['rows']} rows, {other}: {mean:.2f}")
+    if summary["slower"]:
+        print_line(f"slower than jax.grad: {len(summary['slower'])}")
+        for line in summary["slower"]:
+            print_line(f"  {line}")
+    else:
+        print_line("nothing is slower than jax.grad")
+
+
+if __name__ == "__main__":
+    run(lambda: main(parse(COMMANDS)))
