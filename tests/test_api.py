@@ -27,14 +27,16 @@ def public(module):
 
 
 OPS = public(ops)
+TRANSFORMS = ["explain"]
 
 
 def test_the_public_ops():
     convolution_to_dense = ["avg_pool", "bias_add", "conv", "dense", "flatten", "global_avg_pool", "max_pool"]
-    activations = ["leaky_relu", "log_softmax", "relu", "sigmoid", "softmax", "tanh"]
+    norms = ["batch_norm", "layer_norm"]
+    activations = ["gelu", "leaky_relu", "log_softmax", "relu", "relu6", "sigmoid", "softmax", "tanh"]
     losses = ["softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels", "squared_error"]
-    assert sorted(convolution_to_dense + activations + losses) == OPS
-    assert public(jaxcnn) == OPS
+    assert sorted(convolution_to_dense + norms + activations + losses) == OPS
+    assert public(jaxcnn) == sorted([*OPS, *TRANSFORMS])
     assert public(reference) == OPS
     assert all(getattr(jaxcnn, name) is getattr(ops, name) for name in OPS)
 
@@ -76,8 +78,9 @@ def test_every_case_is_of_a_public_op_and_has_its_own_name():
         cases_of("convolve")
 
 
-PEERS = [(getattr(jax.nn, n), n) for n in ("relu", "leaky_relu", "sigmoid", "tanh", "softmax", "log_softmax")] + [
-    (getattr(optax, n), n) for n in OPS if "cross_entropy" in n or n == "squared_error"
+PEERS = [
+    *((getattr(jax.nn, n), n) for n in OPS if hasattr(jax.nn, n)),
+    *((getattr(optax, n), n) for n in OPS if "cross_entropy" in n or n == "squared_error"),
 ]
 
 
@@ -142,11 +145,12 @@ def test_algorithms_hold_no_rules(module):
     assert "custom_vjp" not in set(mentioned(ast.parse(inspect.getsource(module))))
 
 
-LAYERS = ("algorithms", "ops", "reference", "gradcheck", "models", "training", "data")
+LAYERS = ("algorithms", "ops", "reference", "gradcheck", "transforms", "models", "training", "data", "benchmark")
 MAY_IMPORT = {
-    "algorithms": {"algorithms", "ops._window"},
+    "algorithms": {"algorithms", "ops._window", "ops._dtypes"},
     "ops": {"ops", "algorithms"},
     "reference": {"reference", "ops"},
+    "transforms": {"transforms", "ops", "algorithms"},
     "data": {"data"},
     "models": {"models", "ops"},
 }

@@ -1,5 +1,7 @@
 """Random convolutions and pools: value and VJP are those of the reference, and linear ops are adjoint to their VJP.
 
+So are the parts of each algorithm of a convolution those of lax.
+
 `--configurations N` tries N of them (160 by default), from `--configurations-seed` on.
 """
 
@@ -13,7 +15,12 @@ import numpy as np
 import pytest
 
 import jaxcnn
+from jaxcnn.algorithms import choice
 from jaxcnn.gradcheck import compare
+from jaxcnn.gradcheck.cases import Normal
+from jaxcnn.gradcheck.tolerances import rtol_of
+from tests.algorithms.algorithm_checks import AlgorithmCase, compiled, operands_of
+from tests.checks import assert_close
 
 CHUNKS = 8  # so that workers share the load
 DTYPES = st.sampled_from(["float64", "float64", "float32", "bfloat16", "float16"])
@@ -38,20 +45,34 @@ def paddings(draw, sizes, windows):
     return tuple(pairs)
 
 
+ALGORITHMS = [name for name in choice.ALGORITHMS if name != "direct"]
+
+
 @st.composite
-def convolutions(draw):
-    """Draw the operands' shapes and the options of a convolution in one to three dimensions."""
-    rank = draw(st.sampled_from([1, 2, 2, 2, 3]))
+def convolutions(draw, algorithms=(None, None, None, *ALGORITHMS)):
+    """Draw the operands' shapes and the options of a convolution in one to three dimensions.
+
+    Half of them are drawn so that a certain algorithm takes them, which by chance few would be.
+    """
+    algorithm = draw(st.sampled_from(algorithms))
+    rank = 3 if algorithm == "planes" else draw(st.sampled_from([1, 2, 2, 2, 3]))
 
     def each(low, high):
         return tuple(draw(st.integers(low, high)) for _ in range(rank))
 
-    sizes, window = each(1, 6), each(1, 3)
+    sizes, window = each(1, 6), each(1, 1 if algorithm == "pointwise" else 3)
     options = {"strides": each(1, 3), "input_dilation": each(1, 2), "kernel_dilation": each(1, 2)}
+    if algorithm == "patches":
+        options = {"strides": window}
+    elif algorithm == "input_dilated":
+        options |= {"strides": (1,) * rank}
     groups = draw(st.sampled_from([1, 1, 2, 3]))
-    c_kernel, c_out = draw(st.integers(1, 2)), groups * draw(st.integers(1, 2))
-    dilated = [(n - 1) * d + 1 for n, d in zip(sizes, options["input_dilation"], strict=True)]
-    extents = [(k - 1) * d + 1 for k, d in zip(window, options["kernel_dilation"], strict=True)]
+    if algorithm not in (None, "depthwise", "planes"):
+        groups = draw(st.integers(2, 6)) if algorithm == "grouped" else 1
+    c_kernel = 1 if algorithm == "depthwise" else draw(st.integers(1, 2))
+    c_out = groups * draw(st.integers(1, 3 if algorithm else 2))
+    dilated = [(n - 1) * d + 1 for n, d in zip(sizes, options.get("input_dilation", (1,) * rank), strict=True)]
+    extents = [(k - 1) * d + 1 for k, d in zip(window, options.get("kernel_dilation", (1,) * rank), strict=True)]
     options |= {"padding": draw(paddings(dilated, extents)), "feature_group_count": groups}
     batch = draw(st.sampled_from([(2,), (2,), (1,), (), (2, 2)]))
     return (*batch, *sizes, c_kernel * groups), (*window, c_kernel, c_out), options
@@ -120,6 +141,44 @@ def test_convolutions(chunk, request):
 
     run()
     assert count >= 0.6 * request.config.getoption("--configurations") / CHUNKS
+
+
+def test_algorithms(chunk, request):
+    """Every part of every algorithm that accepts a convolution is that of lax; each chunk draws for some of them."""
+    mine = ALGORITHMS[chunk::CHUNKS] or ALGORITHMS
+    count = 0
+
+    @tried(request.config, chunk, 0.2)
+    @hypothesis.given(convolutions(mine))
+    def run(drawn):
+        nonlocal count
+        count += 1
+        x, kernel, options = drawn
+        case = AlgorithmCase("conv", "", (Normal((2, *x[1 - len(kernel) :])), Normal(kernel)), options)
+        accepted = {name: module for name, module in choice.ALGORITHMS.items() if module.accepts(case.config, kernel)}
+        assert set(mine) & set(accepted)
+        with jax.enable_x64(True):
+            operands = {part: operands_of(part, case, np.float64) for part in choice.PARTS}
+            arrays = {
+                part: [numbers(a.shape, a.dtype, i) for i, a in enumerate(operands[part][0])] for part in operands
+            }
+
+            def all_parts(arrays):
+                return {
+                    part: {
+                        name: getattr(module, part)(*arrays[part], *operands[part][1])
+                        for name, module in accepted.items()
+                        if hasattr(module, part)
+                    }
+                    for part in choice.PARTS
+                }
+
+            for part, found in compiled(all_parts)(arrays).items():
+                for name, array in found.items():
+                    assert_close(array, found["direct"], rtol_of(np.float64), f"{part} by {name}")
+
+    run()
+    assert count >= 0.2 * request.config.getoption("--configurations") / CHUNKS
 
 
 @st.composite
