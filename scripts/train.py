@@ -41,7 +41,7 @@ class Config:
     data_dir: Path | None = None
     """Where the files of the data set are, or are downloaded to; mnist-10k is never looked for."""
 
-    epochs: int = 4
+    epochs: int = 5
     """How many times to go through the training images."""
 
     max_steps: int | None = None

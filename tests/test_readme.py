@@ -1,5 +1,6 @@
 """The README is true: its Python runs, its commands are CI's, its table is computed."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ import optax
 import pytest
 
 import jaxcnn
+from jaxcnn.benchmark import tables
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -89,3 +91,19 @@ def test_the_table_of_wrong_numbers():
         r"^\| .* \| (.*) \| (.*) \|$", README.partition("## Right where")[2].partition("## ")[0], re.MULTILINE
     )
     assert table[1:] == rows
+
+
+def test_the_tables_of_speed_are_what_the_benchmark_wrote():
+    """Every line, and of `models` all lines, come from the numbers in scripts/results/."""
+    section = README.partition("## Fast")[2].partition("\n## ")[0]
+    shown = re.findall(r"^\|.*\|$", section, re.MULTILINE)
+    printed = {}
+    for command in ("models", "ops"):
+        document = json.loads((ROOT / "scripts" / "results" / f"{command}-cpu-2-cores.json").read_text())
+        printed[command] = tables.markdown(command, document["rows"]).splitlines()
+        assert document["jax"] in section
+        assert document["cpu"] in section
+    assert shown[: len(printed["models"])] == printed["models"]
+    assert shown[len(printed["models"])] == printed["ops"][0]
+    assert set(shown) <= {*printed["models"], *printed["ops"]}
+    assert len(shown) > 30
