@@ -22,13 +22,8 @@ def taps_of(kernel_size: "Ints") -> list["Ints"]:
     return list(itertools.product(*map(range, kernel_size)))
 
 
-def take(x: jax.Array, tap: "Ints", outputs: "Ints", config: "ConvConfig") -> jax.Array:
-    """Return `[N, *outputs, C]`, what `tap` reads of x `[N, *spatial, C]`; 0 in the padding."""
-    return take_spatial(x, tap, outputs, config, first_axis=1)
-
-
-def take_spatial(x: jax.Array, tap: "Ints", outputs: "Ints", config: "ConvConfig", first_axis: int) -> jax.Array:
-    """Return what `tap` reads along the spatial axes of x, which begin at `first_axis`."""
+def take(x: jax.Array, tap: "Ints", outputs: "Ints", config: "ConvConfig", first_axis: int = 1) -> jax.Array:
+    """Return what `tap` reads along the spatial axes of x, which begin at `first_axis`; 0 in the padding."""
     widths = [(0, 0, 0)] * x.ndim
     for axis, stride in enumerate(config.strides):
         first = _first(tap, axis, config)

@@ -1,5 +1,6 @@
 """Dtypes of the rules: sums run in float32 or wider and are cast once, at the end."""
 
+import math
 from typing import Any
 
 import jax
@@ -35,6 +36,18 @@ def as_floating(name: str, x: Any) -> jax.Array:
     if not jnp.issubdtype(array.dtype, jnp.floating):
         raise TypeError(f"{name} dtype (={array.dtype}) must be a floating dtype")
     return array
+
+
+def as_static_number(name: str, value: Any) -> float:
+    """Return `value` as a Python number.
+
+    Raises:
+      TypeError: it is no number, or a traced one.
+    """
+    try:
+        return math.fsum([value])  # as float(), but no text
+    except (TypeError, ValueError):  # a tracer's ConcretizationTypeError is a TypeError
+        raise TypeError(f"{name} (={value!r}) must be a static number") from None
 
 
 def require_same_dtype(name: str, x: jax.Array, other_name: str, other: jax.Array) -> None:

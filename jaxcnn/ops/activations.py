@@ -11,12 +11,10 @@ References: Nair and Hinton 2010 (relu); Howard et al. 2017, arXiv:1704.04861 (r
 relu).
 """
 
-import math
-
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.ops._dtypes import as_floating, widen
+from jaxcnn.ops._dtypes import as_floating, as_static_number, widen
 from jaxcnn.ops._rule import elementwise
 
 
@@ -141,11 +139,7 @@ def leaky_relu(x: jax.Array, negative_slope: float = 1e-2) -> jax.Array:
     References:
       Maas, Hannun and Ng 2013, "Rectifier nonlinearities improve neural network acoustic models".
     """
-    try:
-        slope = math.fsum([negative_slope])  # as float(), but no text
-    except (TypeError, ValueError):  # a tracer's ConcretizationTypeError is a TypeError
-        raise TypeError(f"negative_slope (={negative_slope!r}) must be a static number") from None
-    return _leaky_relu(as_floating("x", x), slope)
+    return _leaky_relu(as_floating("x", x), as_static_number("negative_slope", negative_slope))
 
 
 def _leaky(nonnegative: jax.Array, x: jax.Array, slope: float) -> jax.Array:

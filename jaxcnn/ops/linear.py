@@ -25,8 +25,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
+from jaxcnn.algorithms._products import product
 from jaxcnn.ops._dtypes import (
     accumulation_dtype,
     as_floating,
@@ -95,7 +95,7 @@ def dense(
 def _dense_impl(x: jax.Array, kernel: jax.Array, precision: Any, preferred: Any) -> jax.Array:
     if preferred is not None:
         x, kernel = x.astype(preferred), kernel.astype(preferred)
-    return _contract(x, 1, kernel, 0, precision)
+    return product(x, 1, kernel, 0, precision)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
@@ -115,16 +115,9 @@ def _dense_bwd(
 ) -> tuple[jax.Array, jax.Array]:
     del preferred  # the dtype of g says it
     x, kernel = residuals
-    dx = _contract(g, 1, kernel.astype(g.dtype), 1, precision)
-    dkernel = _contract(x.astype(g.dtype), 0, g, 0, precision)
+    dx = product(g, 1, kernel.astype(g.dtype), 1, precision)
+    dkernel = product(x.astype(g.dtype), 0, g, 0, precision)
     return dx.astype(x.dtype), dkernel.astype(kernel.dtype)
-
-
-def _contract(a: jax.Array, a_axis: int, b: jax.Array, b_axis: int, precision: Any) -> jax.Array:
-    """Return the product of two matrices over one axis of each, summed in float32 or wider and cast once."""
-    dims = (((a_axis,), (b_axis,)), ((), ()))
-    wide = accumulation_dtype(a.dtype)
-    return lax.dot_general(a, b, dims, precision=precision, preferred_element_type=wide).astype(a.dtype)
 
 
 _dense.defvjp(_dense_fwd, _dense_bwd)

@@ -34,7 +34,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxcnn.ops._dtypes import as_floating, is_wider, widen
+from jaxcnn.ops._dtypes import as_floating, as_static_number, is_wider, widen
 from jaxcnn.ops._rule import compiled
 
 Residuals = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
@@ -233,10 +233,7 @@ def _canonical(x: Any, scale: Any, bias: Any) -> tuple[jax.Array, jax.Array, jax
 
 
 def _canonical_epsilon(epsilon: Any) -> float:
-    try:
-        number = math.fsum([epsilon])  # as float(), but no text
-    except (TypeError, ValueError):  # a tracer's ConcretizationTypeError is a TypeError
-        raise TypeError(f"epsilon (={epsilon!r}) must be a static number") from None
+    number = as_static_number("epsilon", epsilon)
     if not number > 0:
         raise ValueError(f"epsilon (={epsilon!r}) must be above 0")
     return number

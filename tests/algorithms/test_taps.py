@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcnn.algorithms._taps import padded, put, take, take_spatial, taps_of
+from jaxcnn.algorithms._taps import padded, put, take, taps_of
 from jaxcnn.ops._window import ConvConfig, conv_output_size
 
 GEOMETRIES = [
@@ -54,7 +54,7 @@ def test_take_reads_what_the_definition_says_and_put_is_its_adjoint(case):
             taken = take(jnp.asarray(x), tap, outputs, config)
             np.testing.assert_array_equal(taken, read(x, tap, outputs, config))
             np.testing.assert_array_equal(take(again, tap, outputs, unpadded), taken)
-            first = take_spatial(jnp.asarray(np.moveaxis(x, -1, 0)), tap, outputs, config, first_axis=2)
+            first = take(jnp.asarray(np.moveaxis(x, -1, 0)), tap, outputs, config, first_axis=2)
             np.testing.assert_array_equal(np.moveaxis(first, 0, -1), taken)
             back = put(jnp.asarray(v), tap, size, config)
             assert back.shape == x.shape

@@ -189,8 +189,8 @@ LABELS = jnp.array([0, 2, 1, 4])
         pytest.param(loss_with("softmax_cross_entropy", ("* (p * jnp.sum(labels, axes, keepdims=True) - labels)", "* (p - labels)")),
                      jaxcnn.reference.softmax_cross_entropy, (normal(4, 5), jnp.abs(normal(4, 5))), 0, "no simple relation",
                      id="labels taken to sum to 1"),
-        pytest.param(copy_of("ops.linear", ("_contract(x.astype(g.dtype), 0, g, 0, precision)",
-                                            "_contract(g, 0, x.astype(g.dtype), 0, precision)")).dense,
+        pytest.param(copy_of("ops.linear", ("product(x.astype(g.dtype), 0, g, 0, precision)",
+                                            "product(g, 0, x.astype(g.dtype), 0, precision)")).dense,
                      jaxcnn.reference.dense, (normal(4, 3), normal(3, 3)), 1, "axes .0, 1. exchanged", id="dkernel transposed"),
     ],
 )  # fmt: skip
