@@ -14,6 +14,7 @@ import pytest
 import jaxcnn
 import jaxcnn.algorithms
 from jaxcnn import ops, reference
+from jaxcnn.benchmark.cases import ROWS
 from jaxcnn.gradcheck.cases import CASES, cases_of
 
 PACKAGE = Path(jaxcnn.__file__).parent
@@ -69,6 +70,13 @@ def test_the_docstring_has_every_section_in_order(name):
 @pytest.mark.parametrize("name", OPS)
 def test_every_op_has_cases(name):
     assert {case.op for case in cases_of(name)} == {name}
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.op in ops.__dict__], ids=lambda row: row.name)
+def test_a_call_is_one_equation(row):
+    """Where no axis must be merged, nothing runs beside the compiled op: an eager call would pay for each by itself."""
+    call = jax.make_jaxpr(row.function(ops))(*row.shrunk().arrays())
+    assert [equation.primitive.name for equation in call.eqns] == ["jit"]
 
 
 def test_every_case_is_of_a_public_op_and_has_its_own_name():

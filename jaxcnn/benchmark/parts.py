@@ -30,7 +30,7 @@ def part_function(row: Row, part: str, ops: Any) -> Callable[..., Any]:
     Returns:
       `forward(*arrays) -> y`, or of one cotangent `dx(g, *arrays) -> dx`, or `all(g, *arrays) -> (y, *cotangents)`.
     """
-    function, wanted = row.function(plain.layers(ops)), row.wanted(part)
+    function, wanted = row.function(plain.row_layers(ops)), row.wanted(part)
 
     def gradient(g: Any, *arrays: Any) -> Any:
         def of_wanted(*chosen: Any) -> Any:
@@ -49,7 +49,7 @@ def part_args(row: Row, part: str) -> list[Any]:
     arrays = [jnp.asarray(array) for array in row.arrays()]
     if part == "forward":
         return arrays
-    y = jax.eval_shape(row.function(plain.layers(jaxcnn.reference)), *arrays)
+    y = jax.eval_shape(row.function(plain.row_layers(jaxcnn.reference)), *arrays)
     random = np.random.default_rng(1)
     g = jax.tree.map(lambda leaf: jnp.asarray(random.standard_normal(leaf.shape), leaf.dtype), y)
     return [g, *arrays]
@@ -57,7 +57,7 @@ def part_args(row: Row, part: str) -> list[Any]:
 
 def loss_function(network: Network, ops: Any) -> Callable[..., jax.Array]:
     """Return `loss(params, images, labels)`, the mean cross entropy of a network."""
-    layers = plain.layers(ops)
+    layers = plain.network_layers(ops)
 
     def loss(params: Any, images: jax.Array, labels: jax.Array) -> jax.Array:
         logits = network.apply(layers, params, images)

@@ -1,4 +1,4 @@
-"""What softmax and the losses share: canonical axes, masks, and the stable normaliser."""
+"""What softmax and the losses share: canonical axes, masks, one-hot labels."""
 
 import operator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.ops._dtypes import widen
+from jaxcnn.ops._dtypes import as_array
 
 
 def canonical_axes(axis: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -37,7 +37,7 @@ def as_mask(where: Any, shape: tuple[int, ...]) -> jax.Array | None:
     """
     if where is None:
         return None
-    mask = jnp.asarray(where)
+    mask = as_array(where)
     if mask.dtype != jnp.bool_:
         raise TypeError(f"where dtype (={mask.dtype}) must be bool")
     return broadcast_to("where", mask, shape)
@@ -53,24 +53,6 @@ def broadcast_to(name: str, x: jax.Array, shape: tuple[int, ...]) -> jax.Array:
         return jnp.broadcast_to(x, shape)
     except ValueError:
         raise ValueError(f"{name} shape (={x.shape}) must broadcast to {shape}") from None
-
-
-def log_normalise(
-    x: jax.Array, where: jax.Array | None, axes: tuple[int, ...]
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Return x less its maximum, the maximum, and the logarithm of the sum of the exponentials of the first.
-
-    In float32 or wider; along `axes` the two statistics have size 1. Elements outside `where` count as -inf; in
-    a slice that holds no others, as 0, so that nothing turns nan before the caller masks it. The maximum is a constant
-    to differentiation: it cancels.
-    """
-    wide = widen(x)
-    if where is not None:
-        empty = ~jnp.any(where, axes, keepdims=True)
-        wide = jnp.where(where, wide, jnp.where(empty, jnp.zeros_like(wide), jnp.full_like(wide, -jnp.inf)))
-    top = jax.lax.stop_gradient(jnp.max(wide, axes, keepdims=True))
-    shifted = wide - top
-    return shifted, top, jnp.log(jnp.sum(jnp.exp(shifted), axes, keepdims=True))
 
 
 def class_mask(where: Any, shape: tuple[int, ...], axes: tuple[int, ...]) -> jax.Array | None:

@@ -23,6 +23,16 @@ def widen(x: jax.Array) -> jax.Array:
     return x.astype(accumulation_dtype(x.dtype))
 
 
+def as_array(x: Any) -> jax.Array:
+    """Return `x` as an array; one that is an array already, unchanged, for `asarray` would trace a conversion."""
+    return x if isinstance(x, jax.Array) else jnp.asarray(x)
+
+
+def cast(x: jax.Array, dtype: Any) -> jax.Array:
+    """Return `x` in `dtype`; where it has it already, unchanged, for `astype` would trace a conversion."""
+    return x if x.dtype == dtype else x.astype(dtype)
+
+
 def as_floating(name: str, x: Any) -> jax.Array:
     """Return `x` as an array.
 
@@ -30,7 +40,7 @@ def as_floating(name: str, x: Any) -> jax.Array:
       TypeError: it is no array, or its dtype is not a floating one.
     """
     try:
-        array = jnp.asarray(x)
+        array = as_array(x)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} (={x!r}) must be an array of a floating dtype: {error}") from None
     if not jnp.issubdtype(array.dtype, jnp.floating):

@@ -54,4 +54,9 @@ def elementwise(
 def merge_batch(x: jax.Array, trailing: int) -> jax.Array:
     """Return `x` with all axes before the last `trailing` ones merged into one batch axis."""
     split = x.ndim - trailing
-    return x.reshape(math.prod(x.shape[:split]), *x.shape[split:])
+    return x if split == 1 else x.reshape(math.prod(x.shape[:split]), *x.shape[split:])
+
+
+def split_batch(y: jax.Array, batch: tuple[int, ...]) -> jax.Array:
+    """Return `y`, whose first axis is what `merge_batch` made, with the axes `batch` in its place."""
+    return y if len(batch) == 1 else y.reshape(*batch, *y.shape[1:])

@@ -30,7 +30,7 @@ import jax
 
 from jaxcnn.algorithms import choice
 from jaxcnn.ops._dtypes import as_floating, canonical_precision, canonical_preferred, require_same_dtype
-from jaxcnn.ops._rule import compiled, merge_batch
+from jaxcnn.ops._rule import compiled, merge_batch, split_batch
 from jaxcnn.ops._window import ConvConfig, PaddingLike, canonical_ints, canonical_padding, dilated_size
 from jaxcnn.ops.linear import bias_add
 
@@ -107,7 +107,7 @@ def conv(
         preferred_element_type=canonical_preferred(preferred_element_type, x.dtype),
     )
     y = _compiled_conv(merge_batch(x, kernel.ndim - 1), kernel, config)
-    y = y.reshape(*x.shape[: 1 - kernel.ndim], *y.shape[1:])
+    y = split_batch(y, x.shape[: 1 - kernel.ndim])
     return y if bias is None else bias_add(y, bias)
 
 

@@ -32,10 +32,11 @@ from jaxcnn.ops._dtypes import (
     as_floating,
     canonical_precision,
     canonical_preferred,
+    cast,
     is_wider,
     require_same_dtype,
 )
-from jaxcnn.ops._rule import compiled, merge_batch
+from jaxcnn.ops._rule import compiled, merge_batch, split_batch
 
 
 def dense(
@@ -88,7 +89,7 @@ def dense(
         raise ValueError(f"the last axis of x (shape {x.shape}) must equal the kernel's D_in (={kernel.shape[0]})")
     precision, preferred = canonical_precision(precision), canonical_preferred(preferred_element_type, x.dtype)
     y = _compiled_dense(merge_batch(x, 1), kernel, precision, preferred)
-    y = y.reshape(*x.shape[:-1], kernel.shape[1])
+    y = split_batch(y, x.shape[:-1])
     return y if bias is None else bias_add(y, bias)
 
 
@@ -161,7 +162,7 @@ def bias_add(x: jax.Array, bias: jax.Array) -> jax.Array:
         raise TypeError(f"bias dtype (={bias.dtype}) must be that of x (={x.dtype}) or narrower")
     if x.ndim < 1 or bias.shape != x.shape[-1:]:
         raise ValueError(f"bias shape (={bias.shape}) must be [C] for the last axis of x (shape {x.shape})")
-    return _compiled_bias_add(x, bias.astype(x.dtype))
+    return _compiled_bias_add(x, cast(bias, x.dtype))
 
 
 def _bias_add_impl(x: jax.Array, bias: jax.Array) -> jax.Array:

@@ -10,9 +10,8 @@ Derivation. d log p_i / dz_k = [i = k] - p_k, so with the cotangent g of L
 and for an integer label t, l_i = [i = t]: L = log sum_j exp(z_j) - z_t and dz_k = g (p_k - [k = t]), the "p minus
 one-hot" of every tutorial. A class of weight 0 takes no part: 0 log 0 is 0, so that a logit of -inf (a class that is
 ruled out) costs nothing, where the product of the two would be nan.
-Residuals: logits and labels, which exist anyway, and two numbers an example, the largest logit and the logarithm of
-the sum; the probabilities are computed again. They are kept apart because their sum would lose the second beside a
-large first.
+Residuals: logits and labels, which exist anyway, and two numbers an example, the largest logit and the sum of
+exp(z_j - largest); the probabilities are computed again.
 
 Squared error: L = (p - t)^2, dL/dp = 2 (p - t), so dp = 2 g (p - t) and dt = -dp. Residual: the error p - t.
 
@@ -25,22 +24,21 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
-from jaxcnn.ops._axes import broadcast_to, canonical_axes, class_mask, log_normalise, one_hot_of
-from jaxcnn.ops._dtypes import as_floating, require_same_dtype, widen
+from jaxcnn.ops._axes import broadcast_to, canonical_axes, class_mask, one_hot_of
+from jaxcnn.ops._dtypes import as_array, as_floating, cast, require_same_dtype, widen
 from jaxcnn.ops._rule import compiled
+from jaxcnn.ops._softmax import Softmax, unmasked
 
 Axes = tuple[int, ...]
 
 
 class Residuals(NamedTuple):
-    """What the backward rules of both cross entropies need."""
+    """What the backward rules of both cross entropies need: the operands, and two numbers an example."""
 
-    logits: jax.Array
+    softmax: Softmax
     labels: jax.Array
-    where: jax.Array | None
-    top: jax.Array  # the largest logit, size 1 along the class axes
-    log_sum: jax.Array  # the logarithm of sum exp(logits - top), size 1 along the class axes
 
 
 def softmax_cross_entropy(
@@ -82,38 +80,35 @@ def softmax_cross_entropy(
     References:
       Goodfellow, Bengio and Courville 2016, "Deep learning", section 6.2.
     """
-    logits, labels = as_floating("logits", logits), jnp.asarray(labels)
+    logits, labels = as_floating("logits", logits), as_array(labels)
     axes = canonical_axes(axis, logits.shape)
     if jnp.issubdtype(labels.dtype, jnp.complexfloating):
         raise TypeError(f"labels dtype (={labels.dtype}) must be real")
     if not jnp.issubdtype(labels.dtype, jnp.floating):
-        labels = labels.astype(logits.dtype)
+        labels = cast(labels, logits.dtype)
     dtype = jnp.promote_types(logits.dtype, labels.dtype)
     labels = broadcast_to("labels", labels, logits.shape)
     return _compiled_cross_entropy(
-        logits.astype(dtype), labels.astype(dtype), class_mask(where, logits.shape, axes), axes
+        cast(logits, dtype), cast(labels, dtype), class_mask(where, logits.shape, axes), axes
     )
 
 
-def _cross_entropy_residuals(logits: jax.Array, labels: jax.Array, where: jax.Array | None, axes: Axes) -> Residuals:
-    _, top, log_sum = log_normalise(logits, where, axes)
-    return Residuals(logits, labels, where, top, log_sum)
-
-
-def _cross_entropy_parts(residuals: Residuals) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Return labels, log p and p in float32 or wider, all 0 where a class takes no part."""
-    logits, labels = widen(residuals.logits), widen(residuals.labels)
-    out = (labels == 0) & (logits == -jnp.inf)
-    if residuals.where is not None:
-        out = out | ~residuals.where
-    zero = jnp.zeros_like(logits)
-    log_p = jnp.where(out, zero, logits) - residuals.top - residuals.log_sum
-    return jnp.where(out, zero, labels), jnp.where(out, zero, log_p), jnp.where(out, zero, jnp.exp(log_p))
+def _present(softmax: Softmax, labels: jax.Array, value: jax.Array) -> jax.Array:
+    """Return `value` `[..., C]`, 0 where a class takes no part: masked, or of weight 0 beside a logit of -inf."""
+    absent = (labels == 0) & (softmax.x == -jnp.inf)
+    return unmasked(softmax.where, jnp.where(absent, jnp.zeros_like(value), value))
 
 
 def _cross_entropy_impl(logits: jax.Array, labels: jax.Array, where: jax.Array | None, axes: Axes) -> jax.Array:
-    labels_in, log_p, _ = _cross_entropy_parts(_cross_entropy_residuals(logits, labels, where, axes))
-    return -jnp.sum(labels_in * log_p, axes).astype(logits.dtype)
+    def of_present() -> jax.Array:
+        softmax = Softmax.of(logits, where, axes)
+        return -jnp.sum(_present(softmax, labels, widen(labels)) * _present(softmax, labels, softmax.log_p), axes)
+
+    if where is not None:
+        return of_present().astype(logits.dtype)
+    # Looking for absent classes costs as much as all the rest, and without one there is no 0 times -inf, which is nan.
+    loss = -jnp.sum(widen(labels) * Softmax.of(logits, where, axes).log_p, axes)
+    return lax.cond(jnp.any(jnp.isnan(loss)), of_present, lambda: loss).astype(logits.dtype)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
@@ -124,15 +119,15 @@ def _cross_entropy(logits: jax.Array, labels: jax.Array, where: jax.Array | None
 def _cross_entropy_fwd(
     logits: jax.Array, labels: jax.Array, where: jax.Array | None, axes: Axes
 ) -> tuple[jax.Array, Residuals]:
-    residuals = _cross_entropy_residuals(logits, labels, where, axes)
-    return _cross_entropy_impl(logits, labels, where, axes), residuals
+    return _cross_entropy_impl(logits, labels, where, axes), Residuals(Softmax.of(logits, where, axes), labels)
 
 
 def _cross_entropy_bwd(axes: Axes, residuals: Residuals, g: jax.Array) -> tuple[jax.Array, jax.Array, None]:
-    labels, log_p, p = _cross_entropy_parts(residuals)
-    wide_g = jnp.expand_dims(widen(g), axes)
-    dlogits = wide_g * (p * jnp.sum(labels, axes, keepdims=True) - labels)
-    return dlogits.astype(g.dtype), (-wide_g * log_p).astype(g.dtype), None
+    softmax, wide_g = residuals.softmax, jnp.expand_dims(widen(g), axes)
+    labels = unmasked(softmax.where, widen(residuals.labels))
+    dlogits = wide_g * (softmax.weights * (jnp.sum(labels, axes, keepdims=True) / softmax.total) - labels)
+    dlabels = -wide_g * _present(softmax, residuals.labels, softmax.log_p)
+    return dlogits.astype(g.dtype), dlabels.astype(g.dtype), None
 
 
 _cross_entropy.defvjp(_cross_entropy_fwd, _cross_entropy_bwd)
@@ -176,7 +171,7 @@ def softmax_cross_entropy_with_integer_labels(
     References:
       Goodfellow, Bengio and Courville 2016, "Deep learning", section 6.2.
     """
-    logits, labels = as_floating("logits", logits), jnp.asarray(labels)
+    logits, labels = as_floating("logits", logits), as_array(labels)
     if not jnp.issubdtype(labels.dtype, jnp.integer):
         raise TypeError(f"labels dtype (={labels.dtype}) must be an integer dtype")
     axes = canonical_axes(axis, logits.shape)
@@ -191,18 +186,17 @@ def softmax_cross_entropy_with_integer_labels(
     return _compiled_integer_cross_entropy(logits, labels, mask)
 
 
-def _only_valid(value: jax.Array, one_hot: jax.Array, where: jax.Array | None) -> jax.Array:
+def _only_valid(value: jax.Array, softmax: Softmax, labels: jax.Array) -> jax.Array:
     """Return `value` of each example, nan where the label is no class, 0 where no class takes part."""
-    value = jnp.where(jnp.any(one_hot, -1), value, jnp.full_like(value, jnp.nan))
-    return value if where is None else jnp.where(jnp.any(where, -1), value, jnp.zeros_like(value))
+    value = jnp.where((labels >= 0) & (labels < softmax.x.shape[-1]), value, jnp.full_like(value, jnp.nan))
+    return value if softmax.where is None else unmasked(jnp.any(softmax.where, -1), value)
 
 
 def _integer_cross_entropy_impl(logits: jax.Array, labels: jax.Array, where: jax.Array | None) -> jax.Array:
-    _, top, log_sum = log_normalise(logits, where, (-1,))
-    one_hot = one_hot_of(labels, logits.shape[-1])
-    log_p = widen(logits) - top - log_sum
-    log_p = jnp.sum(jnp.where(one_hot, log_p, jnp.zeros_like(log_p)), -1)
-    return _only_valid(-log_p, one_hot, where).astype(logits.dtype)
+    softmax = Softmax.of(logits, where, (-1,))
+    label_logit = jnp.take_along_axis(widen(logits), labels[..., None], -1, mode="clip")
+    loss = jnp.log(softmax.total) - (label_logit - softmax.top)
+    return _only_valid(loss[..., 0], softmax, labels).astype(logits.dtype)
 
 
 @jax.custom_vjp
@@ -213,18 +207,14 @@ def _integer_cross_entropy(logits: jax.Array, labels: jax.Array, where: jax.Arra
 def _integer_cross_entropy_fwd(
     logits: jax.Array, labels: jax.Array, where: jax.Array | None
 ) -> tuple[jax.Array, Residuals]:
-    _, top, log_sum = log_normalise(logits, where, (-1,))
-    return _integer_cross_entropy_impl(logits, labels, where), Residuals(logits, labels, where, top, log_sum)
+    return _integer_cross_entropy_impl(logits, labels, where), Residuals(Softmax.of(logits, where, (-1,)), labels)
 
 
 def _integer_cross_entropy_bwd(residuals: Residuals, g: jax.Array) -> tuple[jax.Array, None, None]:
-    logits, labels, where, top, log_sum = residuals
-    one_hot = one_hot_of(labels, logits.shape[-1])
-    p = jnp.exp(widen(logits) - top - log_sum)
-    if where is not None:
-        p = jnp.where(where, p, jnp.zeros_like(p))
-    wide_g = _only_valid(widen(g), one_hot, where)[..., None]
-    return (wide_g * (p - one_hot.astype(p.dtype))).astype(g.dtype), None, None
+    softmax, labels = residuals
+    wide_g = _only_valid(widen(g), softmax, labels)[..., None]
+    of_p = softmax.weights * (wide_g / softmax.total)
+    return jnp.where(one_hot_of(labels, of_p.shape[-1]), of_p - wide_g, of_p).astype(g.dtype), None, None
 
 
 _integer_cross_entropy.defvjp(_integer_cross_entropy_fwd, _integer_cross_entropy_bwd)

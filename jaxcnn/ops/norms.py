@@ -20,7 +20,10 @@ variance have cotangents of their own, they join dmean and dvar.
 The variance is summed in a second pass, from x - mean: E[x^2] - mean^2 would lose all digits where the mean is large
 (mean 1e4 and standard deviation 1 in float32 give outputs of standard deviation 160).
 
-Residuals: x and scale, which exist anyway, and mean and r, one number a set.
+Residuals: x and scale, which exist anyway, and in batch norm mean and r, one number a channel. Layer norm computes them
+again, for dx and for dscale each: XLA's CPU compiler makes one loop over the positions of sums along the last axis and
+all that comes before and after them, unless two results share a part, which it then writes out. A barrier keeps the
+two apart. Value and gradients together take 10 ms that way and 28 with shared statistics (x 64,32,32,64, 2 cores).
 
 References: Ioffe and Szegedy 2015, "Batch normalization", arXiv:1502.03167; Ba, Kiros and Hinton 2016, "Layer
 normalization", arXiv:1607.06450.
@@ -34,10 +37,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxcnn.ops._dtypes import as_floating, as_static_number, is_wider, widen
+from jaxcnn.ops._dtypes import as_floating, as_static_number, cast, is_wider, widen
 from jaxcnn.ops._rule import compiled
-
-Residuals = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
 
 
 def batch_norm(
@@ -87,7 +88,8 @@ def batch_norm(
 def _batch_norm_impl(
     x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    y, mean, variance = _normalize(x, scale, bias, _all_but_last(x), epsilon)
+    centred, mean, variance = _statistics(x, _all_but_last(x))
+    y = _scaled(centred, variance, scale, bias, epsilon).astype(x.dtype)
     return y, mean.reshape(-1), variance.reshape(-1)
 
 
@@ -100,14 +102,16 @@ def _batch_norm(
 
 def _batch_norm_fwd(
     x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float
-) -> tuple[tuple[jax.Array, jax.Array, jax.Array], Residuals]:
+) -> tuple[tuple[jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array, jax.Array, jax.Array]]:
     y, mean, variance = _batch_norm_impl(x, scale, bias, epsilon)
     # x and scale: the input and the parameter themselves. mean and 1 / deviation: one number a channel each.
     return (y, mean, variance), (x, scale, mean, lax.rsqrt(variance + epsilon))
 
 
 def _batch_norm_bwd(
-    epsilon: float, residuals: Residuals, cotangents: tuple[jax.Array, jax.Array, jax.Array]
+    epsilon: float,
+    residuals: tuple[jax.Array, jax.Array, jax.Array, jax.Array],
+    cotangents: tuple[jax.Array, jax.Array, jax.Array],
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     del epsilon
     x, scale, mean, r = residuals
@@ -166,7 +170,8 @@ def layer_norm(
 
 
 def _layer_norm_impl(x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float) -> jax.Array:
-    return _normalize(x, scale, bias, (x.ndim - 1,), epsilon)[0]
+    centred, _, variance = _statistics(x, (x.ndim - 1,))
+    return _scaled(centred, variance, scale, bias, epsilon).astype(x.dtype)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
@@ -174,37 +179,52 @@ def _layer_norm(x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float)
     return _layer_norm_impl(x, scale, bias, epsilon)
 
 
-def _layer_norm_fwd(x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float) -> tuple[jax.Array, Residuals]:
-    y, mean, variance = _normalize(x, scale, bias, (x.ndim - 1,), epsilon)
-    # x and scale: the input and the parameter themselves. mean and 1 / deviation: one number a position each.
-    return y, (x, scale, mean, lax.rsqrt(variance + epsilon))
+def _layer_norm_fwd(
+    x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    # x and scale: the input and the parameter themselves.
+    return _layer_norm_impl(x, scale, bias, epsilon), (x, scale)
 
 
-def _layer_norm_bwd(epsilon: float, residuals: Residuals, g: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    del epsilon
-    x, scale, mean, r = residuals
-    normal = (widen(x) - mean) * r
-    u = widen(g) * _row(widen(scale), x)
-    dx = r * (u - jnp.mean(u, -1, keepdims=True) - normal * jnp.mean(u * normal, -1, keepdims=True))
-    axes = _all_but_last(x)
-    dscale, dbias = jnp.sum(widen(g) * normal, axes), jnp.sum(widen(g), axes)
+def _layer_norm_bwd(
+    epsilon: float, residuals: tuple[jax.Array, jax.Array], g: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    x, scale = residuals
+    first_x, first_g, first_scale = lax.optimization_barrier((x, g, scale))
+    second_x, second_g = lax.optimization_barrier((first_x, first_g))
+    dx = _layer_norm_dx(first_x, first_g, first_scale, epsilon)
+    dscale = _layer_norm_dscale(second_x, second_g, epsilon)
+    dbias = jnp.sum(widen(g), _all_but_last(g))
     return dx.astype(x.dtype), dscale.astype(scale.dtype), dbias.astype(scale.dtype)
+
+
+def _layer_norm_dx(x: jax.Array, g: jax.Array, scale: jax.Array, epsilon: float) -> jax.Array:
+    centred, _, variance = _statistics(x, (x.ndim - 1,))
+    u, r = widen(g) * _row(widen(scale), x), lax.rsqrt(variance + epsilon)
+    slope = r * jnp.mean(u * centred, -1, keepdims=True) / (variance + epsilon)
+    return r * u - centred * slope - r * jnp.mean(u, -1, keepdims=True)
+
+
+def _layer_norm_dscale(x: jax.Array, g: jax.Array, epsilon: float) -> jax.Array:
+    centred, _, variance = _statistics(x, (x.ndim - 1,))
+    return jnp.sum(widen(g) * (centred * lax.rsqrt(variance + epsilon)), _all_but_last(x))
 
 
 _layer_norm.defvjp(_layer_norm_fwd, _layer_norm_bwd)
 _compiled_layer_norm = compiled(_layer_norm, "layer_norm", static_argnums=(3,))
 
 
-def _normalize(
-    x: jax.Array, scale: jax.Array, bias: jax.Array, axes: tuple[int, ...], epsilon: float
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Return y, and the mean and the variance over `axes`, kept as axes of size 1."""
+def _statistics(x: jax.Array, axes: tuple[int, ...]) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return x - mean, and the mean and the variance over `axes`, kept as axes of size 1, in float32 or wider."""
     wide = widen(x)
     mean = jnp.mean(wide, axes, keepdims=True)
     centred = wide - mean
-    variance = jnp.mean(centred * centred, axes, keepdims=True)
-    y = centred * (lax.rsqrt(variance + epsilon) * _row(widen(scale), x)) + _row(widen(bias), x)
-    return y.astype(x.dtype), mean, variance
+    return centred, mean, jnp.mean(centred * centred, axes, keepdims=True)
+
+
+def _scaled(centred: jax.Array, variance: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float) -> jax.Array:
+    factor = lax.rsqrt(variance + epsilon) * _row(widen(scale), centred)
+    return centred * factor + _row(widen(bias), centred)
 
 
 def _row(channels: jax.Array, x: jax.Array) -> jax.Array:
@@ -228,7 +248,7 @@ def _canonical(x: Any, scale: Any, bias: Any) -> tuple[jax.Array, jax.Array, jax
             raise ValueError(f"{name} shape (={channels.shape}) must be [C] for the last axis of x (shape {x.shape})")
         if channels.dtype != x.dtype and not is_wider(x.dtype, channels.dtype):
             raise TypeError(f"{name} dtype (={channels.dtype}) must be that of x (={x.dtype}) or narrower")
-        given.append(channels.astype(x.dtype))
+        given.append(cast(channels, x.dtype))
     return x, *given
 
 

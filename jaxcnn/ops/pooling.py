@@ -34,8 +34,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.algorithms import windows
-from jaxcnn.ops._dtypes import as_floating, widen
-from jaxcnn.ops._rule import compiled, merge_batch
+from jaxcnn.ops._dtypes import as_array, as_floating, widen
+from jaxcnn.ops._rule import compiled, merge_batch, split_batch
 from jaxcnn.ops._window import PaddingLike, Pairs, PoolConfig, canonical_ints, canonical_padding
 
 
@@ -76,12 +76,12 @@ def max_pool(x: jax.Array, window_shape: Any, strides: Any = None, padding: Padd
     References:
       Boureau, Ponce and LeCun 2010.
     """
-    x = jnp.asarray(x)
+    x = as_array(x)
     if not jnp.issubdtype(x.dtype, jnp.floating) and not jnp.issubdtype(x.dtype, jnp.integer):
         raise TypeError(f"x dtype (={x.dtype}) must be a floating or an integer dtype")
     flat, config = pool_input(x, window_shape, strides, padding)
     y = _compiled_max_pool(flat, config)
-    return y.reshape(*x.shape[: -len(config.window) - 1], *y.shape[1:])
+    return split_batch(y, x.shape[: -len(config.window) - 1])
 
 
 def pool_input(x: jax.Array, window_shape: Any, strides: Any, padding: PaddingLike) -> tuple[jax.Array, PoolConfig]:
@@ -108,7 +108,8 @@ def pool_input(x: jax.Array, window_shape: Any, strides: Any, padding: PaddingLi
 def _crop(x: jax.Array, pairs: Pairs) -> jax.Array:
     """Drop what negative paddings name from x `[N, *spatial, C]`."""
     for axis, (low, high) in enumerate(pairs, start=1):
-        x = lax.slice_in_dim(x, max(-low, 0), x.shape[axis] - max(-high, 0), axis=axis)
+        if min(low, high) < 0:
+            x = lax.slice_in_dim(x, max(-low, 0), x.shape[axis] - max(-high, 0), axis=axis)
     return x
 
 
@@ -182,7 +183,7 @@ def avg_pool(
         raise TypeError(f"count_include_pad (={count_include_pad!r}) must be True or False")
     flat, config = pool_input(x, window_shape, strides, padding)
     y = _compiled_avg_pool(flat, config, count_include_pad)
-    return y.reshape(*x.shape[: -len(config.window) - 1], *y.shape[1:])
+    return split_batch(y, x.shape[: -len(config.window) - 1])
 
 
 def global_avg_pool(x: jax.Array, *, spatial_rank: int | None = None) -> jax.Array:
@@ -220,9 +221,9 @@ def global_avg_pool(x: jax.Array, *, spatial_rank: int | None = None) -> jax.Arr
     (rank,) = canonical_ints("spatial_rank", x.ndim - 2 if spatial_rank is None else spatial_rank, 1, minimum=-2)
     if not 1 <= rank <= x.ndim - 1:
         raise ValueError(f"spatial_rank (={rank}) must be 1 to {x.ndim - 1} for x of shape {x.shape}")
-    everything = x.shape[-rank - 1 : -1]
-    y = avg_pool(x, everything, everything)
-    return y.reshape(*x.shape[: -rank - 1], x.shape[-1])
+    spatial = x.shape[-rank - 1 : -1]
+    config = PoolConfig(spatial, (1,) * rank, ((0, 0),) * rank, spatial)
+    return split_batch(_compiled_global_avg_pool(merge_batch(x, rank + 1), config), x.shape[: -rank - 1])
 
 
 def _avg_pool_impl(x: jax.Array, config: PoolConfig, count_include_pad: bool) -> jax.Array:
@@ -253,3 +254,10 @@ def _counts(config: PoolConfig, count_include_pad: bool, dtype: Any) -> jax.Arra
 
 _avg_pool.defvjp(_avg_pool_fwd, _avg_pool_bwd)
 _compiled_avg_pool = compiled(_avg_pool, "avg_pool", static_argnums=(1, 2))
+
+
+def _global_avg_pool(x: jax.Array, config: PoolConfig) -> jax.Array:
+    return jnp.squeeze(_avg_pool(x, config, True), tuple(range(1, x.ndim - 1)))
+
+
+_compiled_global_avg_pool = compiled(_global_avg_pool, "global_avg_pool", static_argnums=(1,))

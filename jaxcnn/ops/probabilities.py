@@ -3,39 +3,32 @@
 Softmax, y_i = exp(x_i) / sum_j exp(x_j). With s = sum_j exp(x_j), dy_i/dx_k = y_i [i = k] - exp(x_i) exp(x_k) / s^2
 = y_i ([i = k] - y_k), so
 
-    dx_k = sum_i g_i y_i ([i = k] - y_k) = y_k (g_k - sum_i g_i y_i)                               keeps y
+    dx_k = sum_i g_i y_i ([i = k] - y_k) = y_k (g_k - sum_i g_i y_i)
 
 Log-softmax, y_i = x_i - log s. dy_i/dx_k = [i = k] - exp(x_k) / s, so
 
-    dx_k = g_k - p_k sum_i g_i,  p_k = exp(x_k) / s                    keeps x, and two numbers a row: max x and log s
+    dx_k = g_k - (exp(x_k) / s) sum_i g_i
 
 Both subtract the maximum first, which changes neither value nor derivative and keeps exp in range.
 
-Half precision computes in float32 and is cast once; log-softmax keeps x because exp of a y that was rounded would be
-off by some per cent where y is large (at y = -11 the last place of bfloat16 is 1/16). A mask (where) takes elements
-out of the sums.
+Residuals: x, and two numbers a row, its maximum and s; exp(x_k) is computed again, or once for both passes where they
+meet in one program. y is not kept: in half precision it is rounded (at y = -11 the last place of a bfloat16 logarithm
+is 1/16, some per cent of its exp), and a division in each element would come before each product of the backward pass.
+
+Half precision computes in float32 and is cast once. A mask (where) takes elements out of the sums.
 
 References: Bridle 1990, "Probabilistic interpretation of feedforward classification network outputs".
 """
 
 import functools
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.ops._axes import as_mask, canonical_axes, log_normalise
+from jaxcnn.ops._axes import as_mask, canonical_axes
 from jaxcnn.ops._dtypes import as_floating, widen
 from jaxcnn.ops._rule import compiled
-
-
-class LogSoftmaxResiduals(NamedTuple):
-    """What the backward rule of log_softmax needs."""
-
-    x: jax.Array
-    where: jax.Array | None
-    top: jax.Array  # the largest element, size 1 along the axes
-    log_sum: jax.Array  # the logarithm of sum exp(x - top), size 1 along the axes
+from jaxcnn.ops._softmax import Softmax, unmasked
 
 
 def softmax(x: jax.Array, axis: int | tuple[int, ...] = -1, where: jax.Array | None = None) -> jax.Array:
@@ -110,10 +103,8 @@ def log_softmax(x: jax.Array, axis: int | tuple[int, ...] = -1, where: jax.Array
 
 
 def _softmax_impl(x: jax.Array, where: jax.Array | None, axes: tuple[int, ...]) -> jax.Array:
-    shifted, _, _ = log_normalise(x, where, axes)
-    weights = jnp.exp(shifted)
-    y = (weights / jnp.sum(weights, axes, keepdims=True)).astype(x.dtype)
-    return y if where is None else jnp.where(where, y, jnp.zeros_like(y))
+    parts = Softmax.of(x, where, axes)
+    return (parts.weights / parts.total).astype(x.dtype)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -121,14 +112,15 @@ def _softmax(x: jax.Array, where: jax.Array | None, axes: tuple[int, ...]) -> ja
     return _softmax_impl(x, where, axes)
 
 
-def _softmax_fwd(x: jax.Array, where: jax.Array | None, axes: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
-    y = _softmax_impl(x, where, axes)
-    return y, y  # the output, which exists anyway
+def _softmax_fwd(x: jax.Array, where: jax.Array | None, axes: tuple[int, ...]) -> tuple[jax.Array, Softmax]:
+    # x itself, and two numbers a row: not y, see above.
+    return _softmax_impl(x, where, axes), Softmax.of(x, where, axes)
 
 
-def _softmax_bwd(axes: tuple[int, ...], y: jax.Array, g: jax.Array) -> tuple[jax.Array, None]:
-    wide_y, wide_g = widen(y), widen(g)
-    return (wide_y * (wide_g - jnp.sum(wide_g * wide_y, axes, keepdims=True))).astype(g.dtype), None
+def _softmax_bwd(axes: tuple[int, ...], residuals: Softmax, g: jax.Array) -> tuple[jax.Array, None]:
+    weights, total, wide_g = residuals.weights, residuals.total, unmasked(residuals.where, widen(g))
+    common = jnp.sum(wide_g * weights, axes, keepdims=True) / (total * total)
+    return (weights * (wide_g / total - common)).astype(g.dtype), None
 
 
 _softmax.defvjp(_softmax_fwd, _softmax_bwd)
@@ -136,8 +128,7 @@ _compiled_softmax = compiled(_softmax, "softmax", static_argnums=(2,))
 
 
 def _log_softmax_impl(x: jax.Array, where: jax.Array | None, axes: tuple[int, ...]) -> jax.Array:
-    shifted, _, log_sum = log_normalise(x, where, axes)
-    y = (shifted - log_sum).astype(x.dtype)
+    y = Softmax.of(x, where, axes).log_p.astype(x.dtype)
     return y if where is None else jnp.where(where, y, jnp.full_like(y, -jnp.inf))
 
 
@@ -146,20 +137,15 @@ def _log_softmax(x: jax.Array, where: jax.Array | None, axes: tuple[int, ...]) -
     return _log_softmax_impl(x, where, axes)
 
 
-def _log_softmax_fwd(
-    x: jax.Array, where: jax.Array | None, axes: tuple[int, ...]
-) -> tuple[jax.Array, LogSoftmaxResiduals]:
-    # x and the caller's mask, which exist anyway, and the two statistics of each row.
-    _, top, log_sum = log_normalise(x, where, axes)
-    return _log_softmax_impl(x, where, axes), LogSoftmaxResiduals(x, where, top, log_sum)
+def _log_softmax_fwd(x: jax.Array, where: jax.Array | None, axes: tuple[int, ...]) -> tuple[jax.Array, Softmax]:
+    # x itself, and two numbers a row: not y, see above.
+    return _log_softmax_impl(x, where, axes), Softmax.of(x, where, axes)
 
 
-def _log_softmax_bwd(axes: tuple[int, ...], residuals: LogSoftmaxResiduals, g: jax.Array) -> tuple[jax.Array, None]:
-    x, where, top, log_sum = residuals
-    wide_g, p = widen(g), jnp.exp(widen(x) - top - log_sum)
-    if where is not None:
-        wide_g, p = (jnp.where(where, a, jnp.zeros_like(a)) for a in (wide_g, p))
-    return (wide_g - p * jnp.sum(wide_g, axes, keepdims=True)).astype(g.dtype), None
+def _log_softmax_bwd(axes: tuple[int, ...], residuals: Softmax, g: jax.Array) -> tuple[jax.Array, None]:
+    wide_g = unmasked(residuals.where, widen(g))
+    common = -jnp.sum(wide_g, axes, keepdims=True) / residuals.total
+    return (wide_g + common * residuals.weights).astype(g.dtype), None
 
 
 _log_softmax.defvjp(_log_softmax_fwd, _log_softmax_bwd)

@@ -11,8 +11,8 @@ import functools
 import math
 
 import jax
-import jax.numpy as jnp
 
+from jaxcnn.ops._dtypes import as_array
 from jaxcnn.ops._rule import compiled
 from jaxcnn.ops._window import canonical_ints
 
@@ -47,7 +47,7 @@ def flatten(x: jax.Array, *, batch_rank: int = 1) -> jax.Array:
     References:
       LeCun et al. 1998, "Gradient-based learning applied to document recognition".
     """
-    x = jnp.asarray(x)
+    x = as_array(x)
     (rank,) = canonical_ints("batch_rank", batch_rank, 1, minimum=0)
     if rank > x.ndim:
         raise ValueError(f"batch_rank (={rank}) must not exceed the rank of x (shape {x.shape})")

@@ -7,7 +7,7 @@ import jax
 from jax import lax
 
 from jaxcnn.ops._dtypes import as_floating, canonical_precision, canonical_preferred
-from jaxcnn.ops._rule import merge_batch
+from jaxcnn.ops._rule import merge_batch, split_batch
 from jaxcnn.ops._window import PaddingLike
 from jaxcnn.ops.convolution import conv_config
 from jaxcnn.reference.linear import bias_add
@@ -52,5 +52,5 @@ def conv(
         precision=config.precision,
         preferred_element_type=config.preferred_element_type,
     )
-    y = y.reshape(*x.shape[: 1 - kernel.ndim], *y.shape[1:])
+    y = split_batch(y, x.shape[: 1 - kernel.ndim])
     return y if bias is None else bias_add(y, bias)

@@ -22,6 +22,7 @@ CASES = {
     "planes": case_of("", (8, 4, 3, 5, 2), (2, 3, 2, 2, 3)),
     "input_dilated": case_of("", (8, 4, 3, 2), (3, 2, 2, 3), input_dilation=2),
     "col2im": case_of("", (8, 6, 5, 2), (3, 2, 2, 3)),
+    "lattice": case_of("", (8, 6, 5, 2), (3, 2, 2, 3)),
 }
 
 

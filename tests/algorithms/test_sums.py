@@ -18,6 +18,7 @@ CASES = {
     "planes": case_of("", (3, 12, 5, 3, 2), (11, 2, 1, 2, 2)),
     "input_dilated": case_of("", (3, 6, 5, 2), (4, 4, 2, 3), input_dilation=2),
     "col2im": case_of("", (2, 9, 8, 2), (6, 6, 2, 2)),
+    "lattice": case_of("", (2, 9, 8, 2), (6, 6, 2, 2)),
 }
 
 

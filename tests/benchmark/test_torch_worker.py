@@ -44,7 +44,7 @@ def test_a_tensor_keeps_its_shape_and_lies_as_the_format_says(torch, layout):
 def test_the_value_of_every_row_is_that_of_the_reference(torch, row):
     row = row.shrunk()
     arrays = row.arrays()
-    expected = row.function(plain.layers(jaxcnn.reference))(*arrays)
+    expected = row.function(plain.row_layers(jaxcnn.reference))(*arrays)
     for layout in torch_worker.FORMATS:
         y = torch_worker.row_call(torch, row, "forward", layout)()
         assert tuple(y.shape) == expected.shape
@@ -55,7 +55,7 @@ def test_the_value_of_every_row_is_that_of_the_reference(torch, row):
 def test_a_transposed_convolution_has_the_kernel_turned(torch):
     row = next(row for row in ROWS if "input_dilation" in row.options).shrunk()
     x, kernel = row.arrays()
-    expected = row.function(plain.layers(jaxcnn.reference))(x, kernel[::-1, ::-1])
+    expected = row.function(plain.row_layers(jaxcnn.reference))(x, kernel[::-1, ::-1])
     assert relative_error(numpy(torch_worker.row_call(torch, row, "forward", "contiguous")()), [expected]) <= 1e-5
 
 
@@ -91,7 +91,7 @@ def test_a_network_has_the_same_parameters_and_shapes(torch, network):
 def test_lenet_is_that_of_jax(torch):
     network = networks.NETWORKS[0]
     params, _, images, _ = parts.network_args(network, "step", batch=2)
-    expected = jax.jit(lambda p, x: network.apply(plain.layers(jaxcnn.reference), p, x))(params, images)
+    expected = jax.jit(lambda p, x: network.apply(plain.network_layers(jaxcnn.reference), p, x))(params, images)
     tensors = jax.tree.map(lambda leaf: torch.from_numpy(np.array(leaf)), params)
     logits = torch_worker.lenet(torch_layers.TorchLayers(torch), tensors, torch.from_numpy(np.array(images)))
     assert relative_error(numpy(logits), [expected]) <= 1e-5
