@@ -137,7 +137,7 @@ def measure(subject: Subject, effort: Effort, peer: tuple[Sampler, str] | None =
         compiled["jax_grad"][DEFAULT].call(*subject.args),
         as_whole=subject.as_whole,
     )
-    best = {side: _best(programs_of, subject.args) for side, programs_of in compiled.items()}
+    best = _best(compiled, subject.args)
 
     samplers: dict[str, Sampler] = {}
     for side in functions:
@@ -187,16 +187,17 @@ def relative_error(results: Any, judges: Any, *, as_whole: bool = False) -> floa
     return max(quotients)
 
 
-def _best(compiled: Mapping[str, Program], args: Sequence[Any]) -> str:
-    """Return the options under which a function is fastest; equal programs are timed once."""
-    distinct: dict[str, str] = {}
-    for name, program in compiled.items():
-        distinct.setdefault(program.digest, name)
+def _best(compiled: Mapping[str, Mapping[str, Program]], args: Sequence[Any]) -> dict[str, str]:
+    """Return the options under which each side is fastest; equal programs, of either side, are timed once."""
+    distinct = {program.digest: program for options in compiled.values() for program in options.values()}
     if len(distinct) == 1:
-        return DEFAULT
-    samplers = {name: sampler_of(compiled[name].call, args) for name in distinct.values()}
-    taken = interleave(samplers, repeats=5, seconds=0.3, least=2)
-    return min(taken, key=lambda name: float(np.median(taken[name])))
+        return dict.fromkeys(compiled, DEFAULT)
+    samplers = {digest: sampler_of(program.call, args) for digest, program in distinct.items()}
+    medians = {d: float(np.median(taken)) for d, taken in interleave(samplers, repeats=9, seconds=0.6, least=3).items()}
+    return {
+        side: min(options, key=lambda name, options=options: medians[options[name].digest])
+        for side, options in compiled.items()
+    }
 
 
 def _pair(taken: Mapping[str, np.ndarray], variant: str, digests: Mapping[str, str]) -> Pair:
