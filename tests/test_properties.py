@@ -55,7 +55,7 @@ def convolutions(draw, algorithms=(None, None, None, *ALGORITHMS)):
     Half of them are drawn so that a certain algorithm takes them, which by chance few would be.
     """
     algorithm = draw(st.sampled_from(algorithms))
-    rank = 3 if algorithm == "planes" else draw(st.sampled_from([1, 2, 2, 2, 3]))
+    rank = {"planes": 3, "lattice": 2}.get(str(algorithm)) or draw(st.sampled_from([1, 2, 2, 2, 3]))
 
     def each(low, high):
         return tuple(draw(st.integers(low, high)) for _ in range(rank))
@@ -66,6 +66,8 @@ def convolutions(draw, algorithms=(None, None, None, *ALGORITHMS)):
         options = {"strides": window}
     elif algorithm == "input_dilated":
         options |= {"strides": (1,) * rank}
+    elif algorithm == "lattice":
+        options |= {"input_dilation": (1,) * rank}
     groups = draw(st.sampled_from([1, 1, 2, 3]))
     if algorithm not in (None, "depthwise", "planes"):
         groups = draw(st.integers(2, 6)) if algorithm == "grouped" else 1
