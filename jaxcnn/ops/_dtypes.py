@@ -48,6 +48,21 @@ def as_floating(name: str, x: Any) -> jax.Array:
     return array
 
 
+def as_channels(name: str, channels: Any, x: jax.Array) -> jax.Array:
+    """Return `channels`, one number for each channel of x `[..., C]`, as an array in the dtype of x.
+
+    Raises:
+      TypeError: its dtype is not floating, or wider than that of x.
+      ValueError: it is not `[C]`.
+    """
+    channels = as_floating(name, channels)
+    if channels.dtype != x.dtype and not is_wider(x.dtype, channels.dtype):
+        raise TypeError(f"{name} dtype (={channels.dtype}) must be that of x (={x.dtype}) or narrower")
+    if x.ndim < 1 or channels.shape != x.shape[-1:]:
+        raise ValueError(f"{name} shape (={channels.shape}) must be [C] for the last axis of x (shape {x.shape})")
+    return cast(channels, x.dtype)
+
+
 def as_static_number(name: str, value: Any) -> float:
     """Return `value` as a Python number.
 

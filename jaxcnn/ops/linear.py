@@ -29,11 +29,10 @@ import jax.numpy as jnp
 from jaxcnn.algorithms._products import product
 from jaxcnn.ops._dtypes import (
     accumulation_dtype,
+    as_channels,
     as_floating,
     canonical_precision,
     canonical_preferred,
-    cast,
-    is_wider,
     require_same_dtype,
 )
 from jaxcnn.ops._rule import compiled, merge_batch, split_batch
@@ -157,12 +156,8 @@ def bias_add(x: jax.Array, bias: jax.Array) -> jax.Array:
     References:
       Rumelhart, Hinton and Williams 1986.
     """
-    x, bias = as_floating("x", x), as_floating("bias", bias)
-    if bias.dtype != x.dtype and not is_wider(x.dtype, bias.dtype):
-        raise TypeError(f"bias dtype (={bias.dtype}) must be that of x (={x.dtype}) or narrower")
-    if x.ndim < 1 or bias.shape != x.shape[-1:]:
-        raise ValueError(f"bias shape (={bias.shape}) must be [C] for the last axis of x (shape {x.shape})")
-    return _compiled_bias_add(x, cast(bias, x.dtype))
+    x = as_floating("x", x)
+    return _compiled_bias_add(x, as_channels("bias", bias, x))
 
 
 def _bias_add_impl(x: jax.Array, bias: jax.Array) -> jax.Array:

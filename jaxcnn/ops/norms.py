@@ -37,7 +37,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxcnn.ops._dtypes import as_floating, as_static_number, cast, is_wider, widen
+from jaxcnn.ops._dtypes import as_channels, as_floating, as_static_number, widen
 from jaxcnn.ops._rule import compiled
 
 
@@ -116,7 +116,7 @@ def _batch_norm_bwd(
     del epsilon
     x, scale, mean, r = residuals
     g, of_mean, of_variance = cotangents
-    axes, wide, centred = _all_but_last(x), widen(g), widen(x) - mean.reshape((1,) * (x.ndim - 1) + (-1,))
+    axes, wide, centred = _all_but_last(x), widen(g), widen(x) - _row(mean, x)
     elements = math.prod(x.shape[:-1])
     dbias, of_deviation = jnp.sum(wide, axes), jnp.sum(wide * centred, axes)
     steep = widen(scale) * r
@@ -243,12 +243,7 @@ def _canonical(x: Any, scale: Any, bias: Any) -> tuple[jax.Array, jax.Array, jax
         raise ValueError(f"x shape (={x.shape}) must be [..., C] with at least one channel")
     given = []
     for name, channels, absent in (("scale", scale, jnp.ones), ("bias", bias, jnp.zeros)):
-        channels = absent(x.shape[-1:], x.dtype) if channels is None else as_floating(name, channels)
-        if channels.shape != x.shape[-1:]:
-            raise ValueError(f"{name} shape (={channels.shape}) must be [C] for the last axis of x (shape {x.shape})")
-        if channels.dtype != x.dtype and not is_wider(x.dtype, channels.dtype):
-            raise TypeError(f"{name} dtype (={channels.dtype}) must be that of x (={x.dtype}) or narrower")
-        given.append(cast(channels, x.dtype))
+        given.append(absent(x.shape[-1:], x.dtype) if channels is None else as_channels(name, channels, x))
     return x, *given
 
 
