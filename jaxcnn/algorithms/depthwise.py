@@ -26,7 +26,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.algorithms._taps import padded, put, take, taps_of
-from jaxcnn.ops._dtypes import accumulation_dtype
+from jaxcnn.ops._dtypes import accumulation_dtype, channel_row
 from jaxcnn.ops._window import conv_dx_config, conv_output_size
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _repeat(x: jax.Array, channels: int) -> jax.Array:
 
 def _scale(x: jax.Array, weights: jax.Array) -> jax.Array:
     """Multiply each channel of x `[N, *spatial, C]` by its weight; weights: `[1, C]`."""
-    return x * weights.astype(x.dtype).reshape((1,) * (x.ndim - 1) + (-1,))
+    return x * channel_row(weights.astype(x.dtype), x)
 
 
 def _extend(x: jax.Array, rows: int) -> jax.Array:

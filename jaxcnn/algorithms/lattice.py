@@ -12,7 +12,7 @@ What changes is who computes it. XLA's CPU compiler has two routines for 2-D con
 that one takes no dilated input; Eigen's does, and is faster unless a window reads few numbers or makes few.
 
 Cost: the multiplications and the memory of `direct`; Eigen collects its windows one number at a time where the input
-is dilated, which costs 2 to 6 % for 64 channels and more for fewer.
+is dilated, which costs 2 to 6 % for 32 channels and more.
 """
 
 from typing import TYPE_CHECKING

@@ -48,6 +48,11 @@ def as_floating(name: str, x: Any) -> jax.Array:
     return array
 
 
+def channel_row(channels: jax.Array, x: jax.Array) -> jax.Array:
+    """Return `channels`, one number for each channel of x `[..., C]`, as an array of the rank of x."""
+    return channels.reshape((1,) * (x.ndim - 1) + (-1,))
+
+
 def as_channels(name: str, channels: Any, x: jax.Array) -> jax.Array:
     """Return `channels`, one number for each channel of x `[..., C]`, as an array in the dtype of x.
 

@@ -33,6 +33,7 @@ from jaxcnn.ops._dtypes import (
     as_floating,
     canonical_precision,
     canonical_preferred,
+    channel_row,
     require_same_dtype,
 )
 from jaxcnn.ops._rule import compiled, merge_batch, split_batch
@@ -161,7 +162,7 @@ def bias_add(x: jax.Array, bias: jax.Array) -> jax.Array:
 
 
 def _bias_add_impl(x: jax.Array, bias: jax.Array) -> jax.Array:
-    return x + bias.reshape((1,) * (x.ndim - 1) + bias.shape)
+    return x + channel_row(bias, x)
 
 
 @jax.custom_vjp

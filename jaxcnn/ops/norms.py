@@ -38,7 +38,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxcnn.ops._dtypes import as_channels, as_floating, as_static_number, widen
+from jaxcnn.ops._dtypes import as_channels, as_floating, as_static_number, channel_row, widen
 from jaxcnn.ops._rule import compiled
 
 
@@ -120,12 +120,12 @@ def _batch_norm_bwd(
     axes, wide = _all_but_last(x), widen(g)
     elements = math.prod(x.shape[:-1])
     dbias = jnp.sum(wide, axes)
-    centred = widen(x) - _row(_once_there(mean, dbias), x)
+    centred = widen(x) - channel_row(_once_there(mean, dbias), x)
     of_deviation = jnp.sum(wide * centred, axes)
     steep = widen(scale) * r
     constant = (of_mean - steep * dbias) / elements
     slope = (2 * of_variance - steep * r * r * of_deviation) / elements
-    dx = wide * _row(steep, x) + centred * _row(slope, x) + _row(constant, x)
+    dx = wide * channel_row(steep, x) + centred * channel_row(slope, x) + channel_row(constant, x)
     return dx.astype(x.dtype), (of_deviation * r).astype(scale.dtype), dbias.astype(scale.dtype)
 
 
@@ -203,7 +203,7 @@ def _layer_norm_bwd(
 
 def _layer_norm_dx(x: jax.Array, g: jax.Array, scale: jax.Array, epsilon: float) -> jax.Array:
     centred, _, variance = _statistics(x, (x.ndim - 1,))
-    u, r = widen(g) * _row(widen(scale), x), lax.rsqrt(variance + epsilon)
+    u, r = widen(g) * channel_row(widen(scale), x), lax.rsqrt(variance + epsilon)
     slope = r * jnp.mean(u * centred, -1, keepdims=True) / (variance + epsilon)
     return r * u - centred * slope - r * jnp.mean(u, -1, keepdims=True)
 
@@ -226,8 +226,8 @@ def _statistics(x: jax.Array, axes: tuple[int, ...]) -> tuple[jax.Array, jax.Arr
 
 
 def _scaled(centred: jax.Array, variance: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float) -> jax.Array:
-    factor = lax.rsqrt(variance + epsilon) * _row(widen(scale), centred)
-    return centred * factor + _row(widen(bias), centred)
+    factor = lax.rsqrt(variance + epsilon) * channel_row(widen(scale), centred)
+    return centred * factor + channel_row(widen(bias), centred)
 
 
 def _once_there(x: jax.Array, other: jax.Array) -> jax.Array:
@@ -237,11 +237,6 @@ def _once_there(x: jax.Array, other: jax.Array) -> jax.Array:
     backward pass that recomputes something from residuals alone finds it computed, and kept, in the forward pass.
     """
     return x + 0 * lax.stop_gradient(other)
-
-
-def _row(channels: jax.Array, x: jax.Array) -> jax.Array:
-    """Return `[C]` as an array that broadcasts with x `[..., C]`."""
-    return channels.reshape((1,) * (x.ndim - 1) + (-1,))
 
 
 def _all_but_last(x: jax.Array) -> tuple[int, ...]:

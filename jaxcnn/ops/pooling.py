@@ -218,7 +218,7 @@ def global_avg_pool(x: jax.Array, *, spatial_rank: int | None = None) -> jax.Arr
       Lin, Chen and Yan 2013, arXiv:1312.4400.
     """
     x = as_floating("x", x)
-    (rank,) = canonical_ints("spatial_rank", x.ndim - 2 if spatial_rank is None else spatial_rank, 1, minimum=-2)
+    rank = x.ndim - 2 if spatial_rank is None else canonical_ints("spatial_rank", spatial_rank, 1)[0]
     if not 1 <= rank <= x.ndim - 1:
         raise ValueError(f"spatial_rank (={rank}) must be 1 to {x.ndim - 1} for x of shape {x.shape}")
     spatial = x.shape[-rank - 1 : -1]

@@ -125,7 +125,7 @@ def test_the_platform_chooses_when_the_function_is_lowered(choice_by_platform):
 def test_each_part_has_its_own_choice_and_its_own_name():
     """Profiles and errors name the algorithm and the part; the name of a part is a function of the compiled program."""
     case = CASES["LeNet conv1"]
-    assert chosen(case, "forward") == {"default": "direct"}
+    assert chosen(case, "forward") == {"cpu": "outer_products", "default": "direct"}
     assert chosen(case, "dkernel") == {"cpu": "lattice", "default": "direct"}
     assert chosen(case, "dx") == {"cpu": "col2im", "default": "direct"}
     (g, kernel), static = operands_of("dx", case, jnp.float32)

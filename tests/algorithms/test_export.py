@@ -14,6 +14,7 @@ from tests.algorithms.test_sharding import CASES
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 PARTS = [(name, part) for name, module in choice.ALGORITHMS.items() for part in choice.PARTS if hasattr(module, part)]
+WITHOUT_PRODUCTS = ("depthwise", "outer_products")  # they multiply and add element by element
 
 
 def part_of(name, part, batch=8, **options):
@@ -46,7 +47,7 @@ def test_no_part_loops_over_the_batch(name, part):
     assert sizes[0] == sizes[1]
 
 
-@pytest.mark.parametrize(("name", "part"), [pair for pair in PARTS if pair[0] != "depthwise"])  # it has no products
+@pytest.mark.parametrize(("name", "part"), [pair for pair in PARTS if pair[0] not in WITHOUT_PRODUCTS])
 def test_precision_reaches_every_product(name, part):
     fn, operands = part_of(name, part, precision=jax.lax.Precision.HIGHEST)
     lines = jax.export.export(jax.jit(fn), platforms=["tpu"])(*operands).mlir_module().splitlines()

@@ -23,6 +23,7 @@ CASES = {
     "input_dilated": case_of("", (8, 4, 3, 2), (3, 2, 2, 3), input_dilation=2),
     "col2im": case_of("", (8, 6, 5, 2), (3, 2, 2, 3)),
     "lattice": case_of("", (8, 6, 5, 2), (3, 2, 2, 3)),
+    "outer_products": case_of("", (8, 6, 5, 2), (3, 2, 2, 3)),
 }
 
 

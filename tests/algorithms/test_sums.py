@@ -19,6 +19,7 @@ CASES = {
     "input_dilated": case_of("", (3, 6, 5, 2), (4, 4, 2, 3), input_dilation=2),
     "col2im": case_of("", (2, 9, 8, 2), (6, 6, 2, 2)),
     "lattice": case_of("", (2, 9, 8, 2), (6, 6, 2, 2)),
+    "outer_products": case_of("", (2, 9, 8, 2), (6, 4, 2, 2)),
 }
 
 
