@@ -9,7 +9,8 @@ is one loop over y in which all terms of an element are added. The terms of one 
 then the lines, so that no addition has to wait for all before it.
 
 Cost: N * O * K * C_in * C_out multiplications and additions; the one temporary is x with its padding. A matrix product
-would collect K * C_in numbers for each position first, which costs more than multiplying them if they are few.
+would collect K * C_in numbers for each position first, which costs more than multiplying them if they are few. XLA may
+repeat the loop in what uses y rather than write y out.
 """
 
 import functools
