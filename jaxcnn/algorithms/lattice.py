@@ -5,8 +5,7 @@ Put the rows of x and those of the kernel two apart, and step by twice the strid
     y[o] = sum_t x[o * stride + t * dilation - low] kernel[t]
          = sum_t X[2 o * stride + 2 t * dilation - 2 low] kernel[t],  X[2 i] = x[i], X[2 i + 1] = 0
 
-No window ever looks at an odd row, so all numbers and their order stay what they were, and so do the gradients, which
-are those of the convolution on the lattice. XLA stores no zeros for it.
+No window ever looks at an odd row, so all numbers and their order stay what they were. XLA stores no zeros for it.
 
 What changes is who computes it. XLA's CPU compiler has two routines for 2-D convolutions and prefers YNNPACK's, but
 that one takes no dilated input; Eigen's does, and is faster unless a window reads few numbers or makes few.

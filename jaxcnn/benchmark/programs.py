@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
+
+from jaxcnn.training.compiler_options import ynnpack_options
 
 DEFAULT = "default"
-_FLAG = "xla_cpu_experimental_ynn_fusion_type"
 _SETTINGS = ("", "REDUCE", "REDUCE,INDIVIDUAL_DOT", "DOT,REDUCE,ELTWISE")
 
 
@@ -40,18 +40,8 @@ def candidates() -> Mapping[str, dict[str, str]]:
     On a CPU they say which kinds of operations XLA hands to YNNPACK. Other platforms have no use for that, and a
     jaxlib without the option refuses it.
     """
-    options: dict[str, dict[str, str]] = {DEFAULT: {}}
-    if jax.default_backend() != "cpu":
-        return options
-    lowered = jax.jit(lambda x: x + 1).lower(jnp.zeros(1))
-    for setting in _SETTINGS:
-        value = ",".join(f"LIBRARY_FUSION_TYPE_{name}" for name in setting.split(",") if name)
-        try:
-            lowered.compile(compiler_options={_FLAG: value})
-        except (RuntimeError, ValueError):
-            continue
-        options[setting or "empty"] = {_FLAG: value}
-    return options
+    tried = {setting or "empty": ynnpack_options(*filter(None, setting.split(","))) for setting in _SETTINGS}
+    return {DEFAULT: {}} | {name: options for name, options in tried.items() if options}
 
 
 def compile_under(

@@ -11,7 +11,6 @@ import jax
 import jax.numpy as jnp
 
 _OPTION = "xla_cpu_experimental_ynn_fusion_type"
-_VALUE = ",".join(f"LIBRARY_FUSION_TYPE_{name}" for name in ("REDUCE", "INDIVIDUAL_DOT"))
 
 
 def recommended_compiler_options() -> dict[str, str]:
@@ -31,15 +30,28 @@ def recommended_compiler_options() -> dict[str, str]:
       >>> print(jax.jit(jnp.sum, compiler_options=recommended_compiler_options())(jnp.ones(3)))
       3.0
     """
-    return {_OPTION: _VALUE} if jax.default_backend() == "cpu" and _is_known() else {}
+    return ynnpack_options("REDUCE", "INDIVIDUAL_DOT")
+
+
+def ynnpack_options(*kinds: str) -> dict[str, str]:
+    """Return the options under which XLA hands these kinds of operations to YNNPACK, and no others.
+
+    Args:
+      kinds: names of XLA's `LibraryFusionType` without its prefix.
+
+    Returns:
+      A new dict, empty on every platform but a CPU and where XLA does not know the option or one of the kinds.
+    """
+    value = ",".join(f"LIBRARY_FUSION_TYPE_{kind}" for kind in kinds)
+    return {_OPTION: value} if jax.default_backend() == "cpu" and _is_known(value) else {}
 
 
 @functools.cache
-def _is_known() -> bool:
+def _is_known(value: str) -> bool:
     """Return whether XLA compiles under the option; one that it does not know is an error then, and not before."""
     lowered = jax.jit(lambda x: x + 1).lower(jax.ShapeDtypeStruct((1,), jnp.float32))
     try:
-        lowered.compile(compiler_options={_OPTION: _VALUE})
+        lowered.compile(compiler_options={_OPTION: value})
     except (RuntimeError, ValueError):
         return False
     return True

@@ -9,7 +9,7 @@ import pytest
 import jaxcnn
 from jaxcnn.algorithms import choice, direct
 from jaxcnn.benchmark.cases import ROWS
-from tests.algorithms.algorithm_checks import AlgorithmCase, operands_of
+from tests.algorithms.algorithm_checks import AlgorithmCase, case_of, operands_of
 
 CASES = {row.name: AlgorithmCase("conv", row.name, row.inputs, dict(row.options)) for row in ROWS if row.op == "conv"}
 
@@ -134,3 +134,42 @@ def test_each_part_has_its_own_choice_and_its_own_name():
     text = jax.export.export(dx, platforms=["tpu"])(g, kernel).mlir_module()
     assert "@direct_dx_default" in text
     assert "col2im" not in text
+
+
+@pytest.mark.parametrize("part", choice.PARTS)
+def test_a_part_derived_by_lax_has_its_derivatives_in_either_array(monkeypatch, part):
+    """Of an algorithm without any derivative they are still those of `direct`: forwards, backwards, mapped, twice."""
+
+    def opaque(*args):
+        return jax.lax.stop_gradient(getattr(direct, part)(*args))
+
+    monkeypatch.setitem(choice.ALGORITHMS, "opaque", types.SimpleNamespace(**{part: opaque}))
+    monkeypatch.setattr(choice, "DERIVED_BY_LAX", {("opaque", part)})
+    choice._compiled.cache_clear()
+    case = case_of("", (2, 6, 5, 2), (3, 2, 2, 3))
+    shapes, static = operands_of(part, AlgorithmCase(case.op, part, case.inputs, case.options), jnp.float32)
+    arrays = tuple(
+        jax.random.normal(key, shape.shape)
+        for key, shape in zip(jax.random.split(jax.random.key(0)), shapes, strict=True)
+    )
+
+    def found(*arrays):
+        return choice.run(part, {"cpu": "opaque", "default": "direct"}, *arrays, static=static)
+
+    def right(*arrays):
+        return getattr(direct, part)(*arrays, *static)
+
+    def derivatives(fn):
+        def loss(*arrays):
+            return jnp.sum(jnp.sin(fn(*arrays)))
+
+        of_one = [
+            jax.jvp(lambda a, i=i: fn(*arrays[:i], a, *arrays[i + 1 :]), [arrays[i]], [arrays[i]]) for i in (0, 1)
+        ]
+        twice = jax.jvp(jax.grad(loss, (0, 1)), arrays, arrays)
+        mapped = jax.vmap(jax.grad(loss, (0, 1)), (0, None))(jnp.stack([arrays[0], 2 * arrays[0]]), arrays[1])
+        return of_one, jax.vjp(fn, *arrays)[1](right(*arrays)), twice, mapped
+
+    for a, b in zip(*(jax.tree.leaves(derivatives(fn)) for fn in (found, right)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5 * np.max(np.abs(b)))
+        assert np.any(b)
