@@ -1,0 +1,106 @@
+"""A case: one op, the arrays to draw for it, and its options."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jaxcnn
+from jaxcnn import reference
+
+
+class Normal(NamedTuple):
+    """Normally distributed numbers."""
+
+    shape: tuple[int, ...]
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """Return an array in float64."""
+        return rng.standard_normal(self.shape)
+
+
+class Distinct(NamedTuple):
+    """Numbers of which no two are close and none is near a multiple of `step`, where an activation has its kinks.
+
+    They are the odd multiples of step / 2 around 0, exact in every dtype while there are at most 128 of one sign.
+    """
+
+    shape: tuple[int, ...]
+    step: float = 1 / 64
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """Return an array in float64."""
+        size = int(np.prod(self.shape))
+        return ((rng.permutation(size) - size // 2) + 0.5).reshape(self.shape) * self.step
+
+
+class Weights(NamedTuple):
+    """Positive numbers that sum to 1 along the last axis, a few of them 0."""
+
+    shape: tuple[int, ...]
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """Return an array in float64."""
+        weights = np.maximum(rng.standard_normal(self.shape), 0) + 1e-3 * rng.random(self.shape)
+        return weights / weights.sum(-1, keepdims=True)
+
+
+class Classes(NamedTuple):
+    """Class numbers, int32."""
+
+    shape: tuple[int, ...]
+    classes: int
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """Return an array in int32."""
+        return rng.integers(0, self.classes, self.shape, np.int32)
+
+
+class Mask(NamedTuple):
+    """Bools, about three quarters of them True."""
+
+    shape: tuple[int, ...]
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """Return an array of bool."""
+        return rng.random(self.shape) < 0.75
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One op, inputs to draw, and its static options."""
+
+    op: str
+    label: str
+    inputs: tuple[Any, ...]
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The op and what is special about the case."""
+        return f"{self.op} {self.label}"
+
+    @property
+    def manual(self) -> Callable[..., Any]:
+        """The op with the hand rule, options bound."""
+        return functools.partial(getattr(jaxcnn, self.op), **self.options)
+
+    @property
+    def auto(self) -> Callable[..., Any]:
+        """Its autodiff twin, options bound."""
+        return functools.partial(getattr(reference, self.op), **self.options)
+
+    @property
+    def argnums(self) -> tuple[int, ...]:
+        """The arguments that have a gradient."""
+        return tuple(i for i, spec in enumerate(self.inputs) if not isinstance(spec, Classes | Mask))
+
+    def args(self, dtype: Any, seed: int = 0) -> tuple[jax.Array, ...]:
+        """Return the arguments, floating ones in `dtype`."""
+        rng = np.random.default_rng(seed)
+        drawn = [spec.draw(rng) for spec in self.inputs]
+        return tuple(jnp.asarray(a, dtype if a.dtype == np.float64 else a.dtype) for a in drawn)
