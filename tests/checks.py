@@ -17,6 +17,9 @@ SECOND_ORDER_RTOL = 1e-12  # two chained derivatives of sums of at most some hun
 class OpChecks:
     """The tests that every op has, in the order of the file that inherits them.
 
+    The first case of an op has them all. Of those that compile for long, each other case has one in turn, unless
+    `--full` is given.
+
     Attributes:
       ops: the names of the ops whose cases are tried.
       oracle: `oracle(case)` returns the NumPy function that says what the case's value is.
@@ -24,18 +27,32 @@ class OpChecks:
 
     ops = ()
     oracle = None
+    in_turn = ("test_second_order", "test_transforms", "float32", "bfloat16", "float16")
 
     def pytest_generate_tests(self, metafunc):
-        found = [case for op in self.ops for case in cases_of(op)]
-        if metafunc.function.__name__ == "test_hessian":  # its size is that of the input, squared
-            found = [cases_of(op)[0] for op in self.ops]
-        if "case" in metafunc.fixturenames:
-            metafunc.parametrize("case", found, ids=[case.name for case in found])
+        if "case" not in metafunc.fixturenames:
+            return
+        test, given = metafunc.function.__name__, []
+        for n, case in [found for op in self.ops for found in enumerate(cases_of(op))]:
+            if test == "test_hessian":  # its size is that of the input, squared
+                given += [pytest.param(case, id=case.name)] * (n == 0)
+            elif "dtype" in metafunc.fixturenames:
+                given += [
+                    pytest.param(case, dtype, id=f"{case.name}-{dtype}", marks=self.marks(n, dtype))
+                    for dtype in ("float64", "float32", "bfloat16", "float16")
+                ]
+            else:
+                given.append(pytest.param(case, id=case.name, marks=self.marks(n, test)))
+        metafunc.parametrize(("case", "dtype") if "dtype" in metafunc.fixturenames else "case", given)
+
+    def marks(self, n, what):
+        """Return the marks of a test, or of a dtype, on the nth case of an op."""
+        waits = what in self.in_turn and n > 0 and (n - 1) % len(self.in_turn) != self.in_turn.index(what)
+        return [pytest.mark.full] if waits else []
 
     def test_value_is_the_oracles(self, case):
         check_value(case, type(self).oracle(case))
 
-    @pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16", "float16"])
     def test_gradients_are_the_references(self, case, dtype):
         check_gradients(case, dtype)
 
