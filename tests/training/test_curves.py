@@ -47,26 +47,26 @@ def losses(ops, dtype, batch_size, steps, path):
     return curve
 
 
-def largest_difference(dtype, batch_size, steps, folder):
+def differences(dtype, batch_size, steps, folder):
     with jax.enable_x64(dtype == "float64"):
         manual = losses(jaxcnn.ops, dtype, batch_size, steps, folder / "manual.jsonl")
         auto = losses(jaxcnn.reference, dtype, batch_size, steps, folder / "auto.jsonl")
     assert auto[-1] < 0.9 * auto[0]  # it learns, so that the curves have something to show
-    return np.max(np.abs(manual - auto) / np.abs(auto))
+    return np.abs(manual - auto) / np.abs(auto)
 
 
 def test_10_steps_in_float32(tmp_path):
-    assert largest_difference("float32", 128, 10, tmp_path) <= 2e-6
-
-
-def test_10_steps_in_float64(tmp_path):
-    assert largest_difference("float64", 128, 10, tmp_path) <= 1e-13
+    assert np.max(differences("float32", 128, 10, tmp_path)) <= 2e-6
 
 
 def test_50_small_steps_in_float64(tmp_path):
-    assert largest_difference("float64", 24, 50, tmp_path) <= 1e-10
+    found = differences("float64", 24, 50, tmp_path)
+    assert np.max(found[:10]) <= 1e-13
+    assert np.max(found) <= 1e-10
 
 
 @pytest.mark.full
 def test_50_steps_in_float64(tmp_path):
-    assert largest_difference("float64", 128, 50, tmp_path) <= 1e-10
+    found = differences("float64", 128, 50, tmp_path)
+    assert np.max(found[:10]) <= 1e-13
+    assert np.max(found) <= 1e-10
