@@ -108,7 +108,7 @@ TABLE = (
         "pointwise",
         BACK,
         lambda _: True,
-        "x 32,32,32,64 to 128 channels at stride 2: dx 1.7/1.0, dkernel 5.3/1.5; forward: lax, as lattice with a stride",
+        "x 32,32,32,64 to 128 channels at stride 2: dx 1.7/1.0, dkernel 5.3/1.5; forward: see lattice",
     ),
     Rule(
         "patches",
