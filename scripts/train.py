@@ -53,7 +53,7 @@ class Config:
     optimizer: training.OptimizerName = "adamw"
     """How gradients become updates; momentum is SGD with momentum 0.9."""
 
-    learning_rate: float = 3e-3
+    learning_rate: float = 5e-3
     """The highest learning rate of the schedule."""
 
     schedule: training.ScheduleName = "onecycle"
