@@ -29,7 +29,7 @@ def canonical_axes(axis: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def as_mask(where: Any, shape: tuple[int, ...]) -> jax.Array | None:
-    """Return `where` as a bool array that broadcasts to `shape`, or None.
+    """Return `where` as a bool array that broadcasts to `shape` and has its rank, or None.
 
     Raises:
       TypeError: it is not bool.
@@ -37,10 +37,22 @@ def as_mask(where: Any, shape: tuple[int, ...]) -> jax.Array | None:
     """
     if where is None:
         return None
-    mask = as_array(where)
+    mask = as_array(where, "where")
     if mask.dtype != jnp.bool_:
         raise TypeError(f"where dtype (={mask.dtype}) must be bool")
-    return broadcast_to("where", mask, shape)
+    return of_rank("where", mask, shape)
+
+
+def of_rank(name: str, x: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Return `x`, which broadcasts to `shape`, with axes of size 1 in front of it up to that rank.
+
+    Raises:
+      ValueError: it does not broadcast.
+    """
+    aligned = (1,) * (len(shape) - x.ndim) + x.shape
+    if len(aligned) != len(shape) or any(n not in (1, whole) for n, whole in zip(aligned, shape, strict=True)):
+        raise ValueError(f"{name} shape (={x.shape}) must broadcast to {shape}")
+    return x if x.shape == aligned else x.reshape(aligned)
 
 
 def broadcast_to(name: str, x: jax.Array, shape: tuple[int, ...]) -> jax.Array:
@@ -56,10 +68,11 @@ def broadcast_to(name: str, x: jax.Array, shape: tuple[int, ...]) -> jax.Array:
 
 
 def class_mask(where: Any, shape: tuple[int, ...], axes: tuple[int, ...]) -> jax.Array | None:
-    """Return `where` in the full shape; one of lower rank is spread over the classes, along `axes`."""
-    if where is not None and jnp.ndim(where) == len(shape) - len(axes):
-        where = jnp.expand_dims(where, axes)
-    return as_mask(where, shape)
+    """Return `where` as `as_mask` does; one of the shape of the examples holds for all classes, along `axes`."""
+    mask = None if where is None else as_array(where, "where")
+    if mask is not None and mask.ndim == len(shape) - len(axes):
+        mask = jnp.expand_dims(mask, axes)
+    return as_mask(mask, shape)
 
 
 def one_hot_of(labels: jax.Array, classes: int) -> jax.Array:

@@ -18,14 +18,28 @@ def is_wider(dtype: Any, other: Any) -> bool:
     return jnp.finfo(dtype).bits > jnp.finfo(other).bits
 
 
+def is_half(x: jax.Array) -> bool:
+    """Return whether x is narrower than float32, so that a rule computes it in float32 and rounds."""
+    return is_wider(jnp.float32, x.dtype)
+
+
 def widen(x: jax.Array) -> jax.Array:
     """Return `x` in its accumulation dtype."""
     return x.astype(accumulation_dtype(x.dtype))
 
 
-def as_array(x: Any) -> jax.Array:
-    """Return `x` as an array; one that is an array already, unchanged, for `asarray` would trace a conversion."""
-    return x if isinstance(x, jax.Array) else jnp.asarray(x)
+def as_array(x: Any, name: str = "x") -> jax.Array:
+    """Return `x` as an array; one that is an array already, unchanged, for `asarray` would trace a conversion.
+
+    Raises:
+      TypeError: it is no array; the error calls it `name`.
+    """
+    if isinstance(x, jax.Array):
+        return x
+    try:
+        return jnp.asarray(x)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise TypeError(f"{name} (={x!r}) must be an array of numbers: {error}") from None
 
 
 def cast(x: jax.Array, dtype: Any) -> jax.Array:
@@ -39,10 +53,7 @@ def as_floating(name: str, x: Any) -> jax.Array:
     Raises:
       TypeError: it is no array, or its dtype is not a floating one.
     """
-    try:
-        array = as_array(x)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} (={x!r}) must be an array of a floating dtype: {error}") from None
+    array = as_array(x, name)
     if not jnp.issubdtype(array.dtype, jnp.floating):
         raise TypeError(f"{name} dtype (={array.dtype}) must be a floating dtype")
     return array
@@ -53,17 +64,17 @@ def channel_row(channels: jax.Array, x: jax.Array) -> jax.Array:
     return channels.reshape((1,) * (x.ndim - 1) + (-1,))
 
 
-def as_channels(name: str, channels: Any, x: jax.Array) -> jax.Array:
-    """Return `channels`, one number for each channel of x `[..., C]`, as an array in the dtype of x.
+def as_channels(name: str, channels: Any, x: jax.Array, or_number: bool = False) -> jax.Array:
+    """Return `channels`, one number for each channel of x `[..., C]`, or one for all, as an array in the dtype of x.
 
     Raises:
       TypeError: its dtype is not floating, or wider than that of x.
-      ValueError: it is not `[C]`.
+      ValueError: it is not `[C]`, nor one number where that may be (`or_number`).
     """
     channels = as_floating(name, channels)
     if channels.dtype != x.dtype and not is_wider(x.dtype, channels.dtype):
         raise TypeError(f"{name} dtype (={channels.dtype}) must be that of x (={x.dtype}) or narrower")
-    if x.ndim < 1 or channels.shape != x.shape[-1:]:
+    if not (or_number and channels.ndim == 0) and (x.ndim < 1 or channels.shape != x.shape[-1:]):
         raise ValueError(f"{name} shape (={channels.shape}) must be [C] for the last axis of x (shape {x.shape})")
     return cast(channels, x.dtype)
 

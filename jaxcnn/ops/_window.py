@@ -15,6 +15,13 @@ from typing import Any, NamedTuple
 Ints = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
 LARGEST_SIZE = 2**31 - 1  # of an axis, in XLA
+_SIDES = {
+    "VALID": (0, 0),
+    "FULL": (1, 1),
+    "CAUSAL": (1, 0),
+    "REVERSE_CAUSAL": (0, 1),
+}  # all but one element of a window
+_CONTINUED = {"CIRCULAR": "wrap", "REFLECT": "reflect", "REPLICATE": "edge"}  # the modes of `jaxcnn.pad`
 PaddingLike = str | int | Sequence[int | tuple[int, int]]
 
 
@@ -35,8 +42,11 @@ class PoolConfig(NamedTuple):
 
     window: Ints
     strides: Ints
-    padding: Pairs
+    padding: Pairs  # with what ceil_mode adds
     input_size: Ints  # after cropping
+    dilation: Ints  # of the window
+    beyond: Ints  # how much of the padding after the input ceil_mode has added
+    cropped: Pairs  # how much was dropped before and after the input
 
 
 def dilated_size(size: int, dilation: int) -> int:
@@ -47,6 +57,18 @@ def dilated_size(size: int, dilation: int) -> int:
 def output_size(size: int, window: int, stride: int, padding: tuple[int, int]) -> int:
     """Return the number of window positions; `size` and `window` are the dilated extents."""
     return (size + sum(padding) - window) // stride + 1
+
+
+def ceil_mode_high(size: int, window: int, stride: int, padding: tuple[int, int]) -> int:
+    """Return the padding after the input with which the windows of ceil_mode end; `window` is the dilated extent.
+
+    As many windows as it takes to cover the padded input, but none that starts in the padding after the input.
+    """
+    low, high = padding
+    covering = -(-(size + low + high - window) // stride) + 1
+    starting_before = -(-(size + low) // stride)
+    last = max(min(covering, starting_before), 1) - 1
+    return max(last * stride + window - size - low, 0)
 
 
 def canonical_ints(name: str, value: Any, rank: int, minimum: int = 1) -> Ints:
@@ -67,12 +89,23 @@ def canonical_ints(name: str, value: Any, rank: int, minimum: int = 1) -> Ints:
     return ints
 
 
-def canonical_padding(padding: PaddingLike, sizes: Ints, windows: Ints, strides: Ints) -> Pairs:
+def canonical_padding(
+    padding: PaddingLike,
+    sizes: Ints,
+    windows: Ints,
+    strides: Ints,
+    *,
+    ceil_mode: bool = False,
+    continued: bool = False,
+) -> Pairs:
     """Return `padding` as (low, high) pairs, one a spatial axis; `sizes` and `windows` are the dilated extents.
 
     "SAME" gives ceil(size / stride) outputs with the odd element of padding after the input, "SAME_LOWER" with it
-    before; "VALID" pads nothing; an int pads every side; an int in a sequence pads both sides of its axis; a pair is
-    (low, high), and a negative one crops.
+    before; "VALID" pads nothing; "FULL" pads all but one element of a window on both sides, "CAUSAL" before the input,
+    "REVERSE_CAUSAL" after it; an int pads every side; an int in a sequence pads both sides of its axis; a pair is
+    (low, high), and a negative one crops. In ceil_mode a window may miss up to stride - 1 elements after the input.
+    Where the input can be `continued` by other values than one, these names are known too: "CIRCULAR", "REFLECT" and
+    "REPLICATE" add the elements of "SAME" at stride 1.
 
     Raises:
       TypeError: `padding` has none of these forms.
@@ -80,17 +113,17 @@ def canonical_padding(padding: PaddingLike, sizes: Ints, windows: Ints, strides:
         than the padded input.
     """
     if isinstance(padding, str):
-        pairs = _named_padding(padding, sizes, windows, strides)
+        pairs = _named_padding(padding, sizes, windows, strides, continued)
     else:
         pairs = _explicit_padding(padding, len(sizes))
-    for axis, (size, window, (low, high)) in enumerate(zip(sizes, windows, pairs, strict=True)):
+    for axis, (size, window, stride, (low, high)) in enumerate(zip(sizes, windows, strides, pairs, strict=True)):
         if max(-low, 0) + max(-high, 0) > size:
             raise ValueError(
                 f"padding (={padding!r}) must not crop more than the {size} elements along spatial axis {axis}"
             )
         if size + low + high > LARGEST_SIZE:
             raise ValueError(f"padding (={padding!r}) must leave spatial axis {axis} at most {LARGEST_SIZE} elements")
-        if size + low + high < window:
+        if size + low + high + (stride - 1 if ceil_mode else 0) < window:
             raise ValueError(
                 f"the window's extent (={window}) must not exceed the padded input's (={size + low + high}) "
                 f"along spatial axis {axis}"
@@ -98,12 +131,21 @@ def canonical_padding(padding: PaddingLike, sizes: Ints, windows: Ints, strides:
     return pairs
 
 
-def _named_padding(padding: str, sizes: Ints, windows: Ints, strides: Ints) -> Pairs:
+def continuation(padding: PaddingLike) -> str | None:
+    """Return the mode of `jaxcnn.pad` in which a padding continues the input, or None where it adds zeros."""
+    return _CONTINUED.get(padding.upper()) if isinstance(padding, str) else None
+
+
+def _named_padding(padding: str, sizes: Ints, windows: Ints, strides: Ints, continued: bool) -> Pairs:
     name = padding.upper()
-    if name == "VALID":
-        return ((0, 0),) * len(sizes)
+    if continued and name in _CONTINUED:
+        return tuple(((window - 1) // 2, window // 2) for window in windows)
+    if name in _SIDES:
+        before, after = _SIDES[name]
+        return tuple((before * (window - 1), after * (window - 1)) for window in windows)
     if name not in ("SAME", "SAME_LOWER"):
-        raise ValueError(f'padding (={padding!r}) must be "SAME", "SAME_LOWER", "VALID", an int, ints or pairs')
+        known = ", ".join(f'"{name}"' for name in ("SAME", "SAME_LOWER", *_SIDES, *(_CONTINUED if continued else ())))
+        raise ValueError(f"padding (={padding!r}) must be {known}, an int, ints or pairs")
     pairs = []
     for size, window, stride in zip(sizes, windows, strides, strict=True):
         total = max((-(-size // stride) - 1) * stride + window - size, 0)
@@ -179,3 +221,17 @@ def conv_dkernel_padding(input_size: Ints, kernel_size: Ints, output_size: Ints,
         o_dil = dilated_size(output_size[axis], config.strides[axis])
         pairs.append((low, o_dil + k_eff - 1 - i_dil - low))
     return tuple(pairs)
+
+
+def spatial_rank_of(name: str, value: Any, ndim: int) -> int:
+    """Return how many spatial axes an argument of an op speaks of, for x `[*batch, *spatial, C]` of `ndim` axes.
+
+    A sequence has one entry for each; a single number means all axes but the first, the batch, and the channels.
+
+    Raises:
+      ValueError: x has no such axes.
+    """
+    rank = len(value) if isinstance(value, Sequence) else ndim - 2
+    if not 1 <= rank <= ndim - 1:
+        raise ValueError(f"{name} (={value!r}) must be for 1 to {ndim - 1} spatial axes, of an x with {ndim} axes")
+    return rank

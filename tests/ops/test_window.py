@@ -8,6 +8,7 @@ from jaxcnn.ops._window import (
     ConvConfig,
     canonical_ints,
     canonical_padding,
+    ceil_mode_high,
     conv_dkernel_padding,
     conv_dx_config,
     conv_dx_padding,
@@ -36,6 +37,17 @@ def test_output_size_counts_the_windows_that_fit():
             continue
         starts = [o for o in range(50) if o * stride + window <= size + low + high]
         assert output_size(size, window, stride, (low, high)) == len(starts)
+
+
+def test_ceil_mode_covers_the_padded_input_by_windows_that_start_before_its_end():
+    for size, window, stride, low, high in itertools.product(range(1, 6), range(1, 5), range(1, 5), range(4), range(4)):
+        starts = [-low]
+        while starts[-1] + window < size + high and starts[-1] + stride < size:
+            starts.append(starts[-1] + stride)
+        new = ceil_mode_high(size, window, stride, (low, high))
+        if size + low + high + stride - 1 >= window:
+            assert output_size(size, window, stride, (low, new)) == len(starts)
+            assert new == max(starts[-1] + window - size, 0)
 
 
 def test_same_gives_the_ceiling_and_puts_the_odd_one_where_it_says():

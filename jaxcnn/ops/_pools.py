@@ -1,0 +1,152 @@
+"""What all pools over windows share: the arguments made canonical, one batch axis, and the result with all of them."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxcnn.ops._dtypes import as_array
+from jaxcnn.ops._layout import channels_last, from_channels_last
+from jaxcnn.ops._rule import merge_batch, split_batch
+from jaxcnn.ops._window import (
+    LARGEST_SIZE,
+    Ints,
+    PaddingLike,
+    Pairs,
+    PoolConfig,
+    canonical_ints,
+    canonical_padding,
+    ceil_mode_high,
+    dilated_size,
+)
+
+
+def run_pool(
+    pool: Callable[..., Any],
+    x: jax.Array,
+    window_shape: Any,
+    strides: Any,
+    padding: PaddingLike,
+    window_dilation: Any,
+    ceil_mode: bool,
+    dimension_numbers: str | None,
+    *static: Any,
+) -> Any:
+    """Return `pool(x, config, *static)`, an array or several, for x with any number of batch axes.
+
+    `pool` is given x as `[N, *spatial, C]`, cropped where the padding is negative, and so its results have one batch
+    axis too.
+
+    Raises:
+      TypeError: an argument has the wrong type.
+      ValueError: shapes and arguments do not fit each other.
+    """
+    x = channels_last(x, dimension_numbers)
+    window = canonical_sizes("window_shape", window_shape, x)
+    require_all_spatial("window_shape", window, x, dimension_numbers)
+    rank = len(window)
+    strides = canonical_ints("strides", 1 if strides is None else strides, rank)
+    dilation = canonical_ints("window_dilation", window_dilation, rank)
+    if not isinstance(ceil_mode, bool):
+        raise TypeError(f"ceil_mode (={ceil_mode!r}) must be True or False")
+    extents = tuple(map(dilated_size, window, dilation))
+    if max(extents) > LARGEST_SIZE:
+        raise ValueError(f"window_dilation (={window_dilation!r}) must leave a window at most {LARGEST_SIZE} elements")
+    pairs = canonical_padding(padding, x.shape[-rank - 1 : -1], extents, strides, ceil_mode=ceil_mode)
+    cropped = tuple((max(-low, 0), max(-high, 0)) for low, high in pairs)
+    pairs = tuple((max(low, 0), max(high, 0)) for low, high in pairs)
+    flat = _crop(merge_batch(x, rank + 1), cropped)
+    size, beyond = flat.shape[1:-1], (0,) * rank
+    if ceil_mode:
+        highs = tuple(map(ceil_mode_high, size, extents, strides, pairs))
+        beyond = tuple(max(new - high, 0) for new, (_, high) in zip(highs, pairs, strict=True))
+        pairs = tuple((low, new) for new, (low, _) in zip(highs, pairs, strict=True))
+    config = PoolConfig(window, strides, pairs, size, dilation, beyond, cropped)
+
+    def returned(y: jax.Array) -> jax.Array:
+        return from_channels_last(split_batch(y, x.shape[: -rank - 1]), dimension_numbers)
+
+    return jax.tree.map(returned, pool(flat, config, *static))
+
+
+def _crop(x: jax.Array, cropped: Pairs) -> jax.Array:
+    """Drop the given numbers of elements before and after x `[N, *spatial, C]`."""
+    for axis, (low, high) in enumerate(cropped, start=1):
+        if low or high:
+            x = lax.slice_in_dim(x, low, x.shape[axis] - high, axis=axis)
+    return x
+
+
+def one_window(spatial: Ints) -> PoolConfig:
+    """Return the configuration of a pool whose window holds all positions."""
+    rank = len(spatial)
+    ones, zeros, no_pairs = (1,) * rank, (0,) * rank, ((0, 0),) * rank
+    return PoolConfig(spatial, ones, no_pairs, spatial, dilation=ones, beyond=zeros, cropped=no_pairs)
+
+
+def spatial_sizes(x: jax.Array, spatial_rank: int | None) -> Ints:
+    """Return the sizes of the spatial axes of x, for a pool over all positions.
+
+    Raises:
+      TypeError: spatial_rank is not an int.
+      ValueError: x has no such axes, or one without elements.
+    """
+    rank = x.ndim - 2 if spatial_rank is None else canonical_ints("spatial_rank", spatial_rank, 1)[0]
+    if not 1 <= rank <= x.ndim - 1:
+        raise ValueError(f"spatial_rank (={rank}) must be 1 to {x.ndim - 1} for x of shape {x.shape}")
+    spatial = x.shape[-rank - 1 : -1]
+    require_positions("x", spatial)
+    return spatial
+
+
+def require_positions(name: str, spatial: Ints) -> None:
+    """Check that there is something to pool, and that 32 bits number it.
+
+    Raises:
+      ValueError: a spatial axis is empty, or there are more positions.
+    """
+    positions = math.prod(spatial)
+    if not 1 <= positions <= LARGEST_SIZE:
+        raise ValueError(f"{name}, of spatial shape {spatial}, must have 1 to {LARGEST_SIZE} positions (={positions})")
+
+
+def canonical_sizes(name: str, sizes: Any, x: jax.Array) -> Ints:
+    """Return `sizes`, one for each spatial axis of x, as a tuple.
+
+    Raises:
+      TypeError: it is no sequence of ints.
+      ValueError: there are more than x has axes, or none, or one is below 1.
+    """
+    if not hasattr(sizes, "__len__"):
+        raise TypeError(f"{name} (={sizes!r}) must be a sequence with one size for each spatial axis")
+    canonical = canonical_ints(name, sizes, len(sizes))
+    if not 1 <= len(sizes) <= x.ndim - 1:
+        raise ValueError(f"{name} (={sizes!r}) must have 1 to {x.ndim - 1} axes for x of shape {x.shape}")
+    return canonical
+
+
+def require_all_spatial(name: str, sizes: Ints, x: jax.Array, dimension_numbers: str | None) -> None:
+    """Check that there is a size for each spatial axis that dimension_numbers name.
+
+    Raises:
+      ValueError: there are fewer.
+    """
+    if dimension_numbers is not None and len(sizes) != x.ndim - 2:
+        raise ValueError(
+            f"{name} (={sizes}) must have a size for each spatial axis of dimension_numbers (={dimension_numbers!r})"
+        )
+
+
+def as_numbers(x: Any) -> jax.Array:
+    """Return `x` as an array of numbers that have an order.
+
+    Raises:
+      TypeError: its dtype is neither floating nor an integer one.
+    """
+    x = as_array(x)
+    if not jnp.issubdtype(x.dtype, jnp.floating) and not jnp.issubdtype(x.dtype, jnp.integer):
+        raise TypeError(f"x dtype (={x.dtype}) must be a floating or an integer dtype")
+    return x
