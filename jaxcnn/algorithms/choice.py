@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.custom_batching import custom_vmap
 from jax.custom_derivatives import SymbolicZero
 
 from jaxcnn.algorithms import (
@@ -25,6 +26,7 @@ from jaxcnn.algorithms import (
     lattice,
     outer_products,
     patches,
+    per_example,
     planes,
     pointwise,
 )
@@ -210,9 +212,25 @@ def run(part: Part, choice: Mapping[str, str], *operands: jax.Array, static: tup
             return branch("default")(*arrays)
         return jax.lax.platform_dependent(*arrays, **{platform: branch(platform) for platform in choice})
 
-    if any((name, part) in DERIVED_BY_LAX for name in choice.values()):
-        value = _derived_by(lambda *arrays: getattr(direct, part)(*arrays, *static), value)
-    return value(*operands)
+    by_lax = any((name, part) in DERIVED_BY_LAX for name in choice.values())
+    other = (lambda *arrays: getattr(direct, part)(*arrays, *static)) if by_lax else value
+    if part == "dkernel" and per_example.accepts(static[-1]):
+        return _derived_by(other, _apart_under_vmap(value, static))(*operands)
+    return _derived_by(other, value)(*operands) if by_lax else value(*operands)
+
+
+def _apart_under_vmap(value: Callable[..., jax.Array], static: tuple[Any, ...]) -> Callable[..., jax.Array]:
+    """Return `value`, a dkernel, which under a vmap over x and g is computed for all examples at once."""
+    whole = custom_vmap(value)
+
+    @whole.def_vmap
+    def of_many(axis_size: int, in_batched: list[bool], x: jax.Array, g: jax.Array) -> tuple[jax.Array, bool]:
+        if all(in_batched):
+            return per_example.dkernel(x, g, *static), True
+        axes = tuple(0 if batched else None for batched in in_batched)
+        return jax.vmap(value, axes, axis_size=axis_size)(x, g), True
+
+    return whole
 
 
 def _derived_by(other: Callable[..., jax.Array], value: Callable[..., jax.Array]) -> Callable[..., jax.Array]:

@@ -30,9 +30,11 @@ import jax
 
 from jaxcnn.algorithms import choice
 from jaxcnn.ops._dtypes import as_floating, canonical_precision, canonical_preferred, require_same_dtype
+from jaxcnn.ops._layout import Layout, conv_layout, permuted, transpose
 from jaxcnn.ops._rule import compiled, merge_batch, split_batch
-from jaxcnn.ops._window import ConvConfig, PaddingLike, canonical_ints, canonical_padding, dilated_size
+from jaxcnn.ops._window import ConvConfig, PaddingLike, canonical_ints, canonical_padding, continuation, dilated_size
 from jaxcnn.ops.linear import bias_add
+from jaxcnn.ops.padding import pad
 
 
 def conv(
@@ -45,12 +47,14 @@ def conv(
     input_dilation: Any = 1,
     kernel_dilation: Any = 1,
     feature_group_count: int = 1,
+    dimension_numbers: Any = None,
     precision: Any = None,
     preferred_element_type: Any = None,
 ) -> jax.Array:
     """Convolve x with a kernel in 1, 2, 3 or more spatial dimensions, and add a bias.
 
-    The layer of choice for images; `dense` is the one for flat features.
+    The layer of choice for images; `dense` is the one for flat features, `conv_transpose` the one that enlarges, and
+    `conv_general_dilated` has the arguments of `jax.lax`.
 
     Math:
       y[n, o, c] = sum_{k, c'} x[n, o * strides + k * kernel_dilation - low, c'] kernel[k, c', c] + bias[c].
@@ -62,11 +66,14 @@ def conv(
       kernel: `[*window, C_in / feature_group_count, C_out]`, in the dtype of x; its rank gives the spatial rank.
       bias: `[C_out]` or None, in the dtype of x or of the output.
       strides: an int, or one for each spatial axis; at least 1, as the dilations are.
-      padding: "SAME", "SAME_LOWER", "VALID", an int, or for each axis an int or a (low, high) pair; a negative one
-        crops. It is counted on the dilated input.
+      padding: "SAME", "SAME_LOWER", "VALID", "FULL", "CAUSAL", "REVERSE_CAUSAL", an int, or for each axis an int or a
+        (low, high) pair; a negative one crops. It is counted on the dilated input. "CIRCULAR", "REFLECT" and
+        "REPLICATE" continue x by `pad`, as far as "SAME" does at stride 1, and take no input_dilation.
       input_dilation: the distance at which the elements of x are set, with zeros between.
       kernel_dilation: the distance between the elements that one window reads.
       feature_group_count: the number of groups that channels are split into; C_in makes it depthwise.
+      dimension_numbers: where the axes of x, kernel and result stand, as in `jax.lax`, such as
+        ("NCHW", "OIHW", "NCHW"), with one batch axis; None is as written here.
       precision: as in `jax.lax`; it holds for both gradients too.
       preferred_element_type: the dtype to sum and return in; None is that of x (half precision still sums in
         float32).
@@ -95,9 +102,10 @@ def conv(
     """
     x, kernel = as_floating("x", x), as_floating("kernel", kernel)
     require_same_dtype("kernel", kernel, "x", x)
+    layout = None if dimension_numbers is None else conv_layout(dimension_numbers, x.ndim, kernel.ndim)
     config = conv_config(
-        x.shape,
-        kernel.shape,
+        x.shape if layout is None else permuted(x.shape, layout.x),
+        kernel.shape if layout is None else permuted(kernel.shape, layout.kernel),
         strides=strides,
         padding=padding,
         input_dilation=input_dilation,
@@ -106,6 +114,9 @@ def conv(
         precision=canonical_precision(precision),
         preferred_element_type=canonical_preferred(preferred_element_type, x.dtype),
     )
+    mode = continuation(padding)
+    if layout is not None or mode is not None:
+        return _compiled_rearranged(x, kernel, bias, config, layout, mode)
     y = _compiled_conv(merge_batch(x, kernel.ndim - 1), kernel, config)
     y = split_batch(y, x.shape[: 1 - kernel.ndim])
     return y if bias is None else bias_add(y, bias)
@@ -152,7 +163,9 @@ def conv_config(
     kernel_dilation = canonical_ints("kernel_dilation", kernel_dilation, rank)
     sizes = tuple(map(dilated_size, x_shape[-rank - 1 : -1], input_dilation))
     windows = tuple(map(dilated_size, kernel_shape[:-2], kernel_dilation))
-    pairs = canonical_padding(padding, sizes, windows, strides)
+    pairs = canonical_padding(padding, sizes, windows, strides, continued=True)
+    if continuation(padding) is not None and max(input_dilation) > 1:
+        raise ValueError(f"input_dilation (={input_dilation}) must be 1 where padding (={padding!r}) continues x")
     return ConvConfig(strides, pairs, input_dilation, kernel_dilation, groups, precision, preferred_element_type)
 
 
@@ -194,3 +207,21 @@ def _conv_dkernel(x: jax.Array, g: jax.Array, kernel: jax.Array, config: ConvCon
 
 _conv.defvjp(_conv_fwd, _conv_bwd)
 _compiled_conv = compiled(_conv, "conv", static_argnums=(2,))
+
+
+def conv_rearranged(
+    x: jax.Array, kernel: jax.Array, bias: jax.Array | None, config: ConvConfig, layout: Layout | None, mode: str | None
+) -> jax.Array:
+    """Return the convolution of arrays whose axes stand elsewhere, likewise, or of x continued by a mode of `pad`."""
+    if layout is not None:
+        x, kernel = transpose(x, layout.x), transpose(kernel, layout.kernel)
+    batch = x.shape[: 1 - kernel.ndim]
+    if mode is not None:
+        x, config = pad(x, config.padding, mode), config._replace(padding=((0, 0),) * len(config.padding))
+    result: Any = _conv(merge_batch(x, kernel.ndim - 1), kernel, config)
+    y = split_batch(result, batch)
+    y = y if bias is None else bias_add(y, bias)
+    return y if layout is None else transpose(y, layout.y)
+
+
+_compiled_rearranged = compiled(conv_rearranged, "conv", static_argnums=(3, 4, 5))

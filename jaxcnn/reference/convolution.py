@@ -7,10 +7,12 @@ import jax
 from jax import lax
 
 from jaxcnn.ops._dtypes import as_floating, canonical_precision, canonical_preferred
+from jaxcnn.ops._layout import conv_layout
 from jaxcnn.ops._rule import merge_batch, split_batch
-from jaxcnn.ops._window import PaddingLike
+from jaxcnn.ops._window import PaddingLike, continuation
 from jaxcnn.ops.convolution import conv_config
 from jaxcnn.reference.linear import bias_add
+from jaxcnn.reference.padding import pad
 
 
 def conv(
@@ -23,11 +25,15 @@ def conv(
     input_dilation: Any = 1,
     kernel_dilation: Any = 1,
     feature_group_count: int = 1,
+    dimension_numbers: Any = None,
     precision: Any = None,
     preferred_element_type: Any = None,
 ) -> jax.Array:
     """Convolve; the autodiff twin of `jaxcnn.conv`."""
     x, kernel = as_floating("x", x), as_floating("kernel", kernel)
+    layout = None if dimension_numbers is None else conv_layout(dimension_numbers, x.ndim, kernel.ndim)
+    if layout is not None:
+        x, kernel = x.transpose(layout.x), kernel.transpose(layout.kernel)
     config = conv_config(
         x.shape,
         kernel.shape,
@@ -39,6 +45,9 @@ def conv(
         precision=canonical_precision(precision),
         preferred_element_type=canonical_preferred(preferred_element_type, x.dtype),
     )
+    mode = continuation(padding)
+    if mode is not None:
+        x, config = pad(x, config.padding, mode), config._replace(padding=((0, 0),) * len(config.padding))
     spatial = string.digits[: len(config.strides)]
     y = lax.conv_general_dilated(
         merge_batch(x, kernel.ndim - 1),
@@ -53,4 +62,5 @@ def conv(
         preferred_element_type=config.preferred_element_type,
     )
     y = split_batch(y, x.shape[: 1 - kernel.ndim])
-    return y if bias is None else bias_add(y, bias)
+    y = y if bias is None else bias_add(y, bias)
+    return y if layout is None else y.transpose(layout.y)

@@ -27,7 +27,7 @@ class TestDepthwise(algorithm_checks.AlgorithmChecks):
 def test_the_kernel_gradient_loops_over_rows_of_the_kernel_only(window):
     x, kernel = (5, 11, 6, 2), (*window, 1, 4)
     case = algorithm_checks.AlgorithmCase(
-        "conv", "", case_of("", x, kernel).inputs, {"feature_group_count": 2}, depthwise
+        "conv", "", case_of("", x, kernel).inputs, {"feature_group_count": 2}, algorithm=depthwise
     )
     jaxpr = jax.make_jaxpr(lambda x, g: depthwise.dkernel(x, g, window, case.config))(
         jnp.ones(x), jnp.ones((5, 11, 6, 4))

@@ -22,7 +22,7 @@ def part_of(name, part, batch=8, **options):
     case = CASES[name]
     x, *kernel = case.inputs
     x = x._replace(shape=(batch, *x.shape[1:]))
-    case = AlgorithmCase("conv", name, (x, *kernel), case.options | options, choice.ALGORITHMS[name])
+    case = AlgorithmCase("conv", name, (x, *kernel), case.options | options, algorithm=choice.ALGORITHMS[name])
     operands, static = operands_of(part, case, jnp.float32)
     return lambda *arrays: getattr(case.algorithm, part)(*arrays, *static), operands
 

@@ -62,7 +62,7 @@ def collectives(part, case):
 
 if __name__ == "__main__":
     for name, algorithm in choice.ALGORITHMS.items():
-        case = AlgorithmCase("conv", name, CASES[name].inputs, CASES[name].options, algorithm)
+        case = AlgorithmCase("conv", name, CASES[name].inputs, CASES[name].options, algorithm=algorithm)
         assert case.accepted
         for part in choice.PARTS:
             if hasattr(algorithm, part):

@@ -25,7 +25,7 @@ CASES = {
 
 @pytest.mark.parametrize("name", choice.ALGORITHMS)
 def test_sums_in_half_precision_are_rounded_once(name):
-    case = AlgorithmCase("conv", name, CASES[name].inputs, CASES[name].options, choice.ALGORITHMS[name])
+    case = AlgorithmCase("conv", name, CASES[name].inputs, CASES[name].options, algorithm=choice.ALGORITHMS[name])
     parts = [part for part in choice.PARTS if hasattr(case.algorithm, part)]
     rng = np.random.default_rng(0)
 

@@ -1,6 +1,6 @@
 """Rows of convolutions."""
 
-from jaxcnn.benchmark.cases._row import Input, Row, conv_row
+from jaxcnn.benchmark.cases._row import Input, Row, conv_row, row
 
 ROWS: tuple[Row, ...] = (
     conv_row("LeNet conv1", (128, 28, 28, 1), (5, 5, 1, 32)),
@@ -26,5 +26,35 @@ ROWS: tuple[Row, ...] = (
     conv_row("patchify 4x4", (32, 64, 64, 3), (4, 4, 3, 96), strides=4, padding="VALID"),
     conv_row("patchify 2x2", (32, 16, 16, 80), (2, 2, 80, 160), strides=2, padding="VALID"),
     conv_row("patchify 16x16", (8, 224, 224, 3), (16, 16, 3, 384), strides=16),
+    row(
+        "conv_general_dilated",
+        "conv_general_dilated",
+        Input("lhs", (16, 32, 32, 64)),
+        Input("rhs", (3, 3, 1, 64)),
+        linear=True,
+        window_strides=(1, 1),
+        padding="SAME",
+        feature_group_count=64,
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    ),
+    row("conv_transpose", "conv_transpose", (8, 16, 16, 64), Input("kernel", (4, 4, 64, 32)), linear=True, strides=2),
+    row("depthwise_conv", "depthwise_conv", (16, 32, 32, 64), Input("kernel", (5, 5, 1, 64)), linear=True),
+    row(
+        "separable_conv",
+        "separable_conv",
+        (16, 32, 32, 64),
+        Input("depthwise_kernel", (3, 3, 1, 64)),
+        Input("pointwise_kernel", (1, 1, 64, 128)),
+    ),
+    row("weight_standardized_conv", "weight_standardized_conv", (32, 16, 16, 64), Input("kernel", (3, 3, 64, 64))),
+    row("conv circular", "conv", (32, 16, 16, 64), Input("kernel", (3, 3, 64, 64)), linear=True, padding="CIRCULAR"),
+    row("conv_local", "conv_local", (32, 8, 8, 32), Input("kernel", (8, 8, 3, 3, 32, 32)), linear=True),
+    row(
+        "dkernel by example",
+        "dkernel_by_example",
+        Input("x", (32, 16, 16, 64), "held"),
+        Input("g", (32, 16, 16, 64), "held"),
+        window=(3, 3),
+    ),
     Row("1x1 in scan", "conv_in_scan", (Input("x", (16, 32, 32, 64)), Input("kernels", (8, 1, 1, 64, 64)))),
 )
