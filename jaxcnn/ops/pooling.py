@@ -1,6 +1,7 @@
-"""Maximum and average over windows.
+"""Maximum and minimum over windows.
 
-Max-pool, forward: y[n, o, c] = max over t of x[n, o * stride + t - low, c], t in the window, padding left out.
+Max-pool, forward: y[n, o, c] = max over t of x[n, o * stride + t * dilation - low, c], t in the window, padding left
+out.
 
 Derivation. y[n, o, c] equals one element of its window, the winner, and depends on no other, so
 
@@ -8,21 +9,15 @@ Derivation. y[n, o, c] equals one element of its window, the winner, and depends
 
 with a sum because windows may overlap. Where the maximum is attained more than once the winner is the first in
 row-major order: one element of the subdifferential, the same that jax and torch choose. A NaN is a winner, the first
-one, because the value of the window is its own; padding never is, not even over -inf.
+one, because the value of the window is its own; padding never is, not even over -inf. A minimum is the same with the
+order turned round.
 Residuals: the winning tap along each axis, one byte an element, instead of x.
 
-Average pool, forward: y[n, o, c] = (sum over the window of x[n, o * stride + t - low, c]) / count[o], where count is
-the size of the window, or the number of its elements that are not padding.
+The maximum over all positions keeps the number of the winner, one for each channel of an example. As it is called, it
+is one reduction; as it is differentiated, the winner is looked up, so that second derivatives are those of the choice.
 
-Derivation. Each element of the window enters with the factor 1 / count[o], so
-
-    dx[n, p, c] = sum over the windows o that hold p of g[n, o, c] / count[o]
-
-Residuals: none. The sums run in float32 or wider and are cast once; the average over all positions is the case of
-one window.
-
-References: Boureau, Ponce and LeCun 2010, "A theoretical analysis of feature pooling in visual recognition"; Lin, Chen
-and Yan 2013, "Network in network", arXiv:1312.4400 (global average pooling).
+References: Boureau, Ponce and LeCun 2010, "A theoretical analysis of feature pooling in visual recognition"; Oquab,
+Bottou, Laptev and Sivic 2015, "Is object localization for free?" (global max-pooling).
 """
 
 import functools
@@ -34,18 +29,29 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.algorithms import windows
-from jaxcnn.ops._dtypes import as_array, as_floating, widen
+from jaxcnn.ops._dtypes import widen
+from jaxcnn.ops._layout import channels_last
+from jaxcnn.ops._pools import as_numbers, run_pool, spatial_sizes
 from jaxcnn.ops._rule import compiled, merge_batch, split_batch
-from jaxcnn.ops._window import PaddingLike, Pairs, PoolConfig, canonical_ints, canonical_padding
+from jaxcnn.ops._window import Ints, PaddingLike, PoolConfig
 
 
-def max_pool(x: jax.Array, window_shape: Any, strides: Any = None, padding: PaddingLike = "VALID") -> jax.Array:
+def max_pool(
+    x: jax.Array,
+    window_shape: Any,
+    strides: Any = None,
+    padding: PaddingLike = "VALID",
+    *,
+    window_dilation: Any = 1,
+    ceil_mode: bool = False,
+    dimension_numbers: str | None = None,
+) -> jax.Array:
     """Take the maximum of every window.
 
-    `avg_pool` is the sibling that averages.
+    `avg_pool` is the sibling that averages, `max_pool_with_indices` the one that also says where each maximum was.
 
     Math:
-      y[n, o, c] = max_t x[n, o * strides + t - low, c] over the taps t that are not padding.
+      y[n, o, c] = max_t x[n, o * strides + t * window_dilation - low, c] over the taps t that are not padding.
       VJP: dx[n, p, c] = sum of g[n, o, c] over the windows o whose first maximum is p.
 
     Args:
@@ -54,10 +60,16 @@ def max_pool(x: jax.Array, window_shape: Any, strides: Any = None, padding: Padd
       strides: an int, or one for each spatial axis; None is 1, as in flax.
       padding: "SAME", "SAME_LOWER", "VALID", an int, or for each axis an int or a (low, high) pair. What a negative
         one names is cropped first; then the rest is padded.
+      window_dilation: how far the taps of a window lie apart, an int or one for each spatial axis.
+      ceil_mode: whether windows that reach over the end of the padded input count too, as in torch and ONNX, if they
+        start before the padding after the input.
+      dimension_numbers: where the axes of x and of the result stand, such as "NCHW", with one batch axis; None is as
+        written here.
 
     Returns:
-      `[*batch, *spatial_out, C]` in the dtype of x, spatial_out = (I + low + high - window) // strides + 1. A window
-      that holds nothing but padding gives -inf (the smallest value, for integers).
+      `[*batch, *spatial_out, C]` in the dtype of x, spatial_out = (I + low + high - extent) // strides + 1 with
+      extent = (window - 1) * window_dilation + 1; ceil_mode rounds up instead. A window that holds nothing but padding
+      gives -inf (the smallest value, for integers).
 
     Gradient:
       At a tie the first maximum in row-major order takes the whole cotangent. A window with a NaN passes it to the
@@ -76,95 +88,47 @@ def max_pool(x: jax.Array, window_shape: Any, strides: Any = None, padding: Padd
     References:
       Boureau, Ponce and LeCun 2010.
     """
-    x = as_array(x)
-    if not jnp.issubdtype(x.dtype, jnp.floating) and not jnp.issubdtype(x.dtype, jnp.integer):
-        raise TypeError(f"x dtype (={x.dtype}) must be a floating or an integer dtype")
-    flat, config = pool_input(x, window_shape, strides, padding)
-    y = _compiled_max_pool(flat, config)
-    return split_batch(y, x.shape[: -len(config.window) - 1])
+    x = as_numbers(x)
+    return run_pool(
+        _compiled_max_pool, x, window_shape, strides, padding, window_dilation, ceil_mode, dimension_numbers
+    )
 
 
-def pool_input(x: jax.Array, window_shape: Any, strides: Any, padding: PaddingLike) -> tuple[jax.Array, PoolConfig]:
-    """Return x with one batch axis and cropped where the padding is negative, and the canonical configuration.
-
-    Raises:
-      TypeError: an argument has the wrong type.
-      ValueError: shapes and arguments do not fit each other.
-    """
-    if not hasattr(window_shape, "__len__"):
-        raise TypeError(f"window_shape (={window_shape!r}) must be a sequence with one size for each spatial axis")
-    rank = len(window_shape)
-    window = canonical_ints("window_shape", window_shape, rank)
-    if not 1 <= rank <= x.ndim - 1:
-        raise ValueError(f"window_shape (={window_shape!r}) must have 1 to {x.ndim - 1} axes for x of shape {x.shape}")
-    strides = canonical_ints("strides", 1 if strides is None else strides, rank)
-    spatial = x.shape[-rank - 1 : -1]
-    pairs = canonical_padding(padding, spatial, window, strides)
-    x = _crop(merge_batch(x, rank + 1), pairs)
-    pairs = tuple((max(low, 0), max(high, 0)) for low, high in pairs)
-    return x, PoolConfig(window, strides, pairs, x.shape[1:-1])
-
-
-def _crop(x: jax.Array, pairs: Pairs) -> jax.Array:
-    """Drop what negative paddings name from x `[N, *spatial, C]`."""
-    for axis, (low, high) in enumerate(pairs, start=1):
-        if min(low, high) < 0:
-            x = lax.slice_in_dim(x, max(-low, 0), x.shape[axis] - max(-high, 0), axis=axis)
-    return x
-
-
-def _max_pool_impl(x: jax.Array, config: PoolConfig) -> jax.Array:
-    return windows.max_forward(x, config)[0]
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
-def _max_pool(x: jax.Array, config: PoolConfig) -> jax.Array:
-    return _max_pool_impl(x, config)
-
-
-def _max_pool_fwd(x: jax.Array, config: PoolConfig) -> tuple[jax.Array, tuple[jax.Array, ...]]:
-    # The winning taps, one byte an element of each axis' result; x itself is not kept.
-    return windows.max_forward(x, config)
-
-
-def _max_pool_bwd(config: PoolConfig, taps: tuple[jax.Array, ...], g: jax.Array) -> tuple[jax.Array]:
-    return (windows.max_dx(widen(g), taps, config).astype(g.dtype),)
-
-
-_max_pool.defvjp(_max_pool_fwd, _max_pool_bwd)
-_compiled_max_pool = compiled(_max_pool, "max_pool", static_argnums=(1,))
-
-
-def avg_pool(
+def min_pool(
     x: jax.Array,
     window_shape: Any,
     strides: Any = None,
     padding: PaddingLike = "VALID",
-    count_include_pad: bool = True,
+    *,
+    window_dilation: Any = 1,
+    ceil_mode: bool = False,
+    dimension_numbers: str | None = None,
 ) -> jax.Array:
-    """Take the average of every window.
+    """Take the minimum of every window.
 
-    `max_pool` is the sibling that takes the maximum, `global_avg_pool` the one over all positions.
+    An erosion, where `max_pool`, the sibling for maxima, is a dilation.
 
     Math:
-      y[n, o, c] = sum_t x[n, o * strides + t - low, c] / count[o].
-      VJP: dx[n, p, c] = sum of g[n, o, c] / count[o] over the windows o that hold p.
+      y[n, o, c] = min_t x[n, o * strides + t * window_dilation - low, c] over the taps t that are not padding.
+      VJP: dx[n, p, c] = sum of g[n, o, c] over the windows o whose first minimum is p.
 
     Args:
-      x: `[*batch, *spatial, C]`, floating, with any number of leading batch axes, none included.
+      x: `[*batch, *spatial, C]`, floating or integer, with any number of leading batch axes, none included.
       window_shape: one size for each spatial axis, which gives the spatial rank.
       strides: an int, or one for each spatial axis; None is 1, as in flax.
-      padding: "SAME", "SAME_LOWER", "VALID", an int, or for each axis an int or a (low, high) pair. What a negative
-        one names is cropped first; then the rest is padded.
-      count_include_pad: whether padding counts as elements of value 0, as in flax and torch, or not at all, as in
-        haiku and keras.
+      padding: as in `max_pool`.
+      window_dilation: how far the taps of a window lie apart, an int or one for each spatial axis.
+      ceil_mode: whether windows that reach over the end of the padded input count too, as in `max_pool`.
+      dimension_numbers: where the axes of x and of the result stand, such as "NCHW", with one batch axis; None is as
+        written here.
 
     Returns:
-      `[*batch, *spatial_out, C]` in the dtype of x, spatial_out = (I + low + high - window) // strides + 1. Without
-      counted padding, a window that holds nothing else gives nan, the average of nothing.
+      `[*batch, *spatial_out, C]` in the dtype of x, spatial_out as in `max_pool`. A window that holds nothing but
+      padding gives inf (the largest value, for integers).
 
     Gradient:
-      Linear, so there are no kinks. Elements that no window reads have the gradient 0.
+      At a tie the first minimum in row-major order takes the whole cotangent. A window with a NaN passes it to the
+      first NaN. Padding takes nothing, so that inf beside it takes all. Integers have no gradient.
 
     Raises:
       TypeError: the dtype of x or an argument's type is wrong.
@@ -172,92 +136,116 @@ def avg_pool(
 
     Example:
       >>> import jax.numpy as jnp, jaxcnn
-      >>> print(jaxcnn.avg_pool(jnp.array([[1.0], [3.0], [5.0]]), (2,)).ravel())
-      [2. 4.]
+      >>> x = jnp.array([5.0, 3.0, 1.0, 2.0, 5.0]).reshape(5, 1)
+      >>> print(jaxcnn.min_pool(x, (2,)).ravel())
+      [3. 1. 1. 2.]
 
     References:
       Boureau, Ponce and LeCun 2010.
     """
-    x = as_floating("x", x)
-    if not isinstance(count_include_pad, bool):
-        raise TypeError(f"count_include_pad (={count_include_pad!r}) must be True or False")
-    flat, config = pool_input(x, window_shape, strides, padding)
-    y = _compiled_avg_pool(flat, config, count_include_pad)
-    return split_batch(y, x.shape[: -len(config.window) - 1])
+    x = as_numbers(x)
+    return run_pool(
+        _compiled_min_pool, x, window_shape, strides, padding, window_dilation, ceil_mode, dimension_numbers
+    )
 
 
-def global_avg_pool(x: jax.Array, *, spatial_rank: int | None = None) -> jax.Array:
-    """Average over all spatial positions.
+def _max_pool_impl(x: jax.Array, config: PoolConfig, minimum: bool) -> jax.Array:
+    return windows.max_forward(x, config, minimum)[0]
 
-    The usual step from feature maps to `dense`; `flatten` is the one that keeps positions apart.
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))
+def _max_pool(x: jax.Array, config: PoolConfig, minimum: bool) -> jax.Array:
+    return _max_pool_impl(x, config, minimum)
+
+
+def _max_pool_fwd(x: jax.Array, config: PoolConfig, minimum: bool) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+    # The winning taps, one byte an element of each axis' result; x itself is not kept.
+    return windows.max_forward(x, config, minimum)
+
+
+def _max_pool_bwd(config: PoolConfig, minimum: bool, taps: tuple[jax.Array, ...], g: jax.Array) -> tuple[jax.Array]:
+    del minimum  # the taps say who won
+    return (windows.max_dx(widen(g), taps, config).astype(g.dtype),)
+
+
+_max_pool.defvjp(_max_pool_fwd, _max_pool_bwd)
+_compiled_max_pool = compiled(lambda x, config: _max_pool(x, config, False), "max_pool", static_argnums=(1,))
+_compiled_min_pool = compiled(lambda x, config: _max_pool(x, config, True), "min_pool", static_argnums=(1,))
+
+
+def global_max_pool(
+    x: jax.Array, *, spatial_rank: int | None = None, dimension_numbers: str | None = None
+) -> jax.Array:
+    """Take the maximum over all spatial positions.
+
+    Says whether a feature is anywhere in the image; `global_avg_pool` is the sibling that says how much of it.
 
     Math:
-      y[n, c] = sum_p x[n, p, c] / P over the P positions p.
-      VJP: dx[n, p, c] = g[n, c] / P.
+      y[n, c] = max_p x[n, p, c] over all positions p.
+      VJP: dx[n, p, c] = g[n, c] where p is the first maximum, else 0.
 
     Args:
-      x: `[*batch, *spatial, C]`, floating.
+      x: `[*batch, *spatial, C]`, floating or integer.
       spatial_rank: the number of spatial axes; None takes all but the first axis, the batch, and the channels.
+      dimension_numbers: where the axes of x stand, such as "NCHW", with one batch axis; None is as written here.
 
     Returns:
       `[*batch, C]` in the dtype of x.
 
     Gradient:
-      Linear, so there are no kinks.
+      At a tie the first maximum in row-major order takes the whole cotangent, and of NaNs the first. Integers have no
+      gradient.
 
     Raises:
-      TypeError: the dtype of x is not floating, or spatial_rank is not an int.
-      ValueError: x has no such spatial axes.
+      TypeError: the dtype of x is wrong, or spatial_rank is not an int.
+      ValueError: x has no such spatial axes, or one of them has no elements.
 
     Example:
       >>> import jax.numpy as jnp, jaxcnn
-      >>> print(jaxcnn.global_avg_pool(jnp.arange(8.0).reshape(1, 2, 2, 2)))
-      [[3. 4.]]
+      >>> print(jaxcnn.global_max_pool(jnp.arange(8.0).reshape(1, 2, 2, 2)))
+      [[6. 7.]]
 
     References:
-      Lin, Chen and Yan 2013, arXiv:1312.4400.
+      Oquab, Bottou, Laptev and Sivic 2015.
     """
-    x = as_floating("x", x)
-    rank = x.ndim - 2 if spatial_rank is None else canonical_ints("spatial_rank", spatial_rank, 1)[0]
-    if not 1 <= rank <= x.ndim - 1:
-        raise ValueError(f"spatial_rank (={rank}) must be 1 to {x.ndim - 1} for x of shape {x.shape}")
-    spatial = x.shape[-rank - 1 : -1]
-    config = PoolConfig(spatial, (1,) * rank, ((0, 0),) * rank, spatial)
-    return split_batch(_compiled_global_avg_pool(merge_batch(x, rank + 1), config), x.shape[: -rank - 1])
+    x = channels_last(as_numbers(x), dimension_numbers)
+    spatial = spatial_sizes(x, spatial_rank)
+    rank = len(spatial)
+    return split_batch(_compiled_global_max_pool(merge_batch(x, rank + 1), spatial), x.shape[: -rank - 1])
 
 
-def _avg_pool_impl(x: jax.Array, config: PoolConfig, count_include_pad: bool) -> jax.Array:
-    sums = windows.sum_forward(widen(x), config)
-    return (sums / _counts(config, count_include_pad, sums.dtype)).astype(x.dtype)
+def _global_max_pool_impl(x: jax.Array, spatial: Ints) -> jax.Array:
+    del spatial
+    return jnp.max(x, tuple(range(1, x.ndim - 1)))
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))
-def _avg_pool(x: jax.Array, config: PoolConfig, count_include_pad: bool) -> jax.Array:
-    return _avg_pool_impl(x, config, count_include_pad)
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _global_max_pool(x: jax.Array, spatial: Ints) -> jax.Array:
+    return _global_max_pool_impl(x, spatial)
 
 
-def _avg_pool_fwd(x: jax.Array, config: PoolConfig, count_include_pad: bool) -> tuple[jax.Array, None]:
-    return _avg_pool_impl(x, config, count_include_pad), None
+def _global_max_pool_fwd(x: jax.Array, spatial: Ints) -> tuple[jax.Array, jax.Array]:
+    rows = x.reshape(x.shape[0], math.prod(spatial), x.shape[-1])
+    greatest = jnp.expand_dims(_global_max_pool_impl(x, spatial), 1)
+    number = _numbers(rows)
+    last = jnp.full_like(number, rows.shape[1] - 1)
+    winner = jnp.min(jnp.where((rows == greatest) | jnp.isnan(rows), number, last), 1, keepdims=True)
+    # The value is looked up, because the derivative of the reduction would spread over all that are equal.
+    y = jnp.squeeze(jnp.take_along_axis(rows, winner, 1, mode="clip"), 1)
+    # The number of the winner, one for each channel of an example.
+    return y, winner
 
 
-def _avg_pool_bwd(config: PoolConfig, count_include_pad: bool, residuals: None, g: jax.Array) -> tuple[jax.Array]:
-    del residuals
-    wide = widen(g)
-    return (windows.sum_dx(wide / _counts(config, count_include_pad, wide.dtype), config).astype(g.dtype),)
+def _global_max_pool_bwd(spatial: Ints, winner: jax.Array, g: jax.Array) -> tuple[jax.Array]:
+    rows = jnp.broadcast_to(jnp.expand_dims(g, 1), (g.shape[0], math.prod(spatial), g.shape[-1]))
+    dx = jnp.where(_numbers(rows) == winner, rows, jnp.zeros_like(rows))
+    return (dx.reshape(g.shape[0], *spatial, g.shape[-1]),)
 
 
-def _counts(config: PoolConfig, count_include_pad: bool, dtype: Any) -> jax.Array:
-    """Return what each window's sum is divided by: `[1, *spatial_out, 1]`, or a scalar where all are the same."""
-    size = math.prod(config.window)
-    return jnp.asarray(size if count_include_pad else windows.window_counts(config), dtype)
+def _numbers(rows: jax.Array) -> jax.Array:
+    """Return the number of each position in `[N, P, C]`."""
+    return lax.broadcasted_iota(jnp.int32, rows.shape, 1)
 
 
-_avg_pool.defvjp(_avg_pool_fwd, _avg_pool_bwd)
-_compiled_avg_pool = compiled(_avg_pool, "avg_pool", static_argnums=(1, 2))
-
-
-def _global_avg_pool(x: jax.Array, config: PoolConfig) -> jax.Array:
-    return jnp.squeeze(_avg_pool(x, config, True), tuple(range(1, x.ndim - 1)))
-
-
-_compiled_global_avg_pool = compiled(_global_avg_pool, "global_avg_pool", static_argnums=(1,))
+_global_max_pool.defvjp(_global_max_pool_fwd, _global_max_pool_bwd)
+_compiled_global_max_pool = compiled(_global_max_pool, "global_max_pool", static_argnums=(1,))

@@ -4,46 +4,13 @@ import numpy as np
 import pytest
 
 import jaxcnn
-from tests import checks, oracles
-
-POOLS = ("max_pool", "avg_pool", "global_avg_pool")
-
-
-def geometry(case, x):
-    """Return the oracle's terms for a case's options."""
-    window = case.options["window_shape"]
-    rank = len(window)
-    strides = case.options.get("strides", 1)
-    strides = (strides,) * rank if isinstance(strides, int) else strides
-    padding = case.options.get("padding", "VALID")
-    sizes = x.shape[-rank - 1 : -1]
-    pads = {"VALID": [(0, 0)] * rank, "SAME": oracles.same_pads(sizes, window, strides), 1: [(1, 1)] * rank}.get(
-        padding
-    )
-    return {"window": window, "strides": strides, "pads": padding if pads is None else pads}
-
-
-def oracle(case):
-    def of_array(x):
-        if case.op == "global_avg_pool":
-            rank = case.options.get("spatial_rank", x.ndim - 2)
-            moved = x.reshape(*x.shape[: -rank - 1], -1, x.shape[-1])
-            return np.array(
-                [[sum(row) / len(row) for row in image.T] for image in moved.reshape(-1, *moved.shape[-2:])]
-            ).reshape(*x.shape[: -rank - 1], x.shape[-1])
-        terms = geometry(case, x)
-        flat = x.reshape(-1, *x.shape[-len(terms["window"]) - 1 :])
-        if case.op == "avg_pool":
-            terms["count_include_pad"] = case.options.get("count_include_pad", True)
-        y = getattr(oracles, case.op)(flat, **terms)
-        return y.reshape(*x.shape[: -len(terms["window"]) - 1], *y.shape[1:])
-
-    return of_array
+from tests import checks
+from tests.oracles import pooling as oracles
 
 
 class TestPools(checks.OpChecks):
-    ops = POOLS
-    oracle = staticmethod(oracle)
+    ops = ("max_pool", "min_pool", "global_max_pool")
+    oracle = staticmethod(oracles.oracle)
 
 
 PLACES = [
@@ -51,17 +18,37 @@ PLACES = [
     pytest.param({"window": (3, 2), "strides": (1, 1), "pads": ((0, 0), (0, 0))}, id="overlapping"),
     pytest.param({"window": (2, 3), "strides": (2, 1), "pads": ((1, 0), (2, 1))}, id="padded"),
     pytest.param({"window": (2, 2), "strides": (1, 2), "pads": ((-1, 1), (2, -2))}, id="cropped"),
+    pytest.param({"window": (3, 2), "strides": (2, 1), "pads": ((2, 1), (3, 0)), "dilation": (2, 3)}, id="dilated"),
+    pytest.param({"window": (3, 3), "strides": (2, 2), "pads": ((1, 1), (-1, 2)), "ceil_mode": True}, id="ceil mode"),
 ]
+
+
+def options_of(terms):
+    """Return the arguments of a pool for the oracle's terms."""
+    names = {"window": "window_shape", "pads": "padding", "dilation": "window_dilation"}
+    return {names.get(name, name): value for name, value in terms.items()}
 
 
 @pytest.mark.parametrize("terms", PLACES)
 @pytest.mark.parametrize("values", [(0.0, 1.0), (1.0,), (-np.inf, 0.0), (-np.inf,), (np.nan, 0.0, 1.0), (np.inf, 1.0)])
-def test_max_pool_gradient_at_ties_nan_and_infinities(values, terms):
+def test_gradient_at_ties_nan_and_infinities(values, terms):
     """Inputs of few different values: every window has ties. The oracle routes each g by definition."""
     rng = np.random.default_rng(0)
     x = rng.choice(values, (2, 6, 5, 2)).astype(np.float32)
-    y, pull = jax.vjp(lambda x: jaxcnn.max_pool(x, terms["window"], terms["strides"], terms["pads"]), jnp.asarray(x))
-    g = rng.integers(1, 9, y.shape).astype(np.float32)
+    pools = ((jaxcnn.max_pool, x, max, oracles.max_pool), (jaxcnn.min_pool, -x, min, oracles.min_pool))
+    for pool, x, best, value in pools:
+        y, pull = jax.vjp(lambda x, pool=pool: pool(x, **options_of(terms)), jnp.asarray(x))
+        g = rng.integers(1, 9, y.shape).astype(np.float32)
+        np.testing.assert_array_equal(y, value(x, **terms))
+        np.testing.assert_array_equal(pull(jnp.asarray(g))[0], oracles.max_pool_gradient(x, g, best, **terms))
+
+
+def test_the_reference_of_dilated_pools_is_right_at_ties_nan_and_infinities_too():
+    terms = PLACES[4].values[0]
+    x = np.random.default_rng(0).choice([-np.inf, np.nan, 0.0, 1.0, np.inf], (2, 6, 5, 2)).astype(np.float32)
+    y, pull = jax.vjp(lambda x: jaxcnn.reference.max_pool(x, **options_of(terms)), jnp.asarray(x))
+    g = np.arange(1, y.size + 1, dtype=np.float32).reshape(y.shape)
+    np.testing.assert_array_equal(y, oracles.max_pool(x, **terms))
     np.testing.assert_array_equal(pull(jnp.asarray(g))[0], oracles.max_pool_gradient(x, g, **terms))
 
 
@@ -73,6 +60,9 @@ def test_max_pool_gradient_at_ties_nan_and_infinities(values, terms):
         ([1, 1, 2, 0], (2,), {"strides": 2}, [1, 0, 1, 0]),
         ([1, np.nan, 3, np.nan], (4,), {}, [0, 1, 0, 0]),
         ([-np.inf, -np.inf], (3,), {"padding": "SAME"}, [2, 0]),
+        ([5, 9, 5, 1, 4, 1], (2,), {"window_dilation": 2}, [1, 1, 1, 1, 0, 0]),
+        ([1, 2, 3, 4, 5], (2,), {"strides": 2, "ceil_mode": True}, [0, 1, 0, 1, 1]),
+        ([1, 2], (3,), {"strides": 2, "ceil_mode": True}, [0, 1]),
     ],
 )
 def test_max_pool_gradient_by_hand(x, window, options, g):
@@ -121,9 +111,35 @@ def test_max_pool_value_over_nan_and_infinity():
     np.testing.assert_array_equal(jaxcnn.max_pool(x[:1], (2,), padding=((2, 1),)).ravel(), [-np.inf, 1, 1])
 
 
-def test_max_pool_of_integers():
+def test_integers():
     x = jnp.arange(12).reshape(4, 3, 1)
     np.testing.assert_array_equal(jaxcnn.max_pool(x, (2, 2), padding=1)[0, :, 0], [0, 1, 2, 2])
+    np.testing.assert_array_equal(jaxcnn.global_max_pool(x, spatial_rank=2), [11])
+    least = jnp.array([[3, -128, 127, 5]], jnp.int8).T  # minus the least is no int8
+    np.testing.assert_array_equal(jaxcnn.min_pool(least, (2,)).ravel(), [-128, -128, 5])
+    np.testing.assert_array_equal(jaxcnn.min_pool(least, (1,), padding=((1, 0),)).ravel()[:2], [127, 3])
+    np.testing.assert_array_equal(jaxcnn.max_pool(least.astype(jnp.uint8), (2,), window_dilation=3).ravel(), [5])
+
+
+def test_global_max_pool_at_ties_nan_and_infinities():
+    """The value as it is called and as it is differentiated, the gradient, and second derivatives."""
+    columns = [[1, 3, 3, 2], [0, np.nan, 5, np.nan], [-np.inf] * 4, [np.inf, 1, np.inf, 0], [-1, -1, -2, -3]]
+    x = jnp.array(columns).T.reshape(1, 2, 2, 5)
+    value = np.array([[3, np.nan, -np.inf, np.inf, -1]], np.float32)
+    y, pull = jax.vjp(jaxcnn.global_max_pool, x)
+    np.testing.assert_array_equal(jaxcnn.global_max_pool(x), value)
+    np.testing.assert_array_equal(jax.jit(jaxcnn.global_max_pool)(x), value)
+    np.testing.assert_array_equal(y, value)
+    g = jnp.array([[2.0, 3.0, 4.0, 5.0, 6.0]])
+    expected = [[0, 2, 0, 0], [0, 3, 0, 0], [4, 0, 0, 0], [5, 0, 0, 0], [6, 0, 0, 0]]
+    np.testing.assert_array_equal(pull(g)[0].reshape(4, 5).T, expected)
+
+    def f(x):
+        return jnp.sum(jnp.square(jaxcnn.global_max_pool(x.reshape(1, 4, 1))))
+
+    tie = jnp.array([1.0, 3.0, 3.0, 2.0])
+    for hessian in (jax.hessian(f)(tie), jax.jacrev(jax.grad(f))(tie)):
+        np.testing.assert_array_equal(hessian, np.diag([0.0, 2.0, 0.0, 0.0]))
 
 
 def test_more_taps_than_a_byte_numbers_take_two():
@@ -135,41 +151,41 @@ def test_more_taps_than_a_byte_numbers_take_two():
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
 def test_sums_in_half_precision_are_not_lost(dtype):
-    x = jnp.full((1, 32, 32, 1), 0.01, dtype)
-    for y in (jaxcnn.avg_pool(x, (32, 32)), jaxcnn.global_avg_pool(x)):
-        np.testing.assert_array_equal(y.ravel(), x[0, 0, 0])
     # 33 windows hold the middle element, each with the cotangent 1/8: 33/8 needs more digits than a running sum keeps.
     x = jnp.zeros((65, 1), dtype).at[32].set(1)
     dx = jax.vjp(lambda x: jaxcnn.max_pool(x, (33,)), x)[1](jnp.full((33, 1), 0.125, dtype))[0]
     assert float(dx[32, 0]) == 4.125
 
 
-def test_average_of_nothing_is_nan_and_sends_nothing():
-    x = jnp.ones((2, 1))
-    y, pull = jax.vjp(lambda x: jaxcnn.avg_pool(x, (2,), 2, ((2, 0),), count_include_pad=False), x)
-    np.testing.assert_array_equal(y.ravel(), [np.nan, 1])
-    np.testing.assert_array_equal(pull(jnp.ones_like(y))[0].ravel(), [0.5, 0.5])
-
-
 def test_residuals_are_taps_of_one_byte():
     x = jnp.ones((2, 6, 4, 3))
     assert checks.residuals(lambda x: jaxcnn.max_pool(x, (2, 2), 2), x) == ["uint8[2, 3, 2, 3]", "uint8[2, 6, 2, 3]"]
     assert checks.residuals(lambda x: jaxcnn.max_pool(x, (6, 1)), x) == ["uint8[2, 1, 4, 3]", "uint8[2, 6, 4, 3]"]
-    assert checks.residuals(lambda x: jaxcnn.avg_pool(x, (2, 2), 2), x) == []
-    assert checks.residuals(jaxcnn.global_avg_pool, x) == []
+    dilated = ["uint8[2, 2, 2, 3]", "uint8[2, 6, 2, 3]"]
+    assert checks.residuals(lambda x: jaxcnn.min_pool(x, (3, 2), window_dilation=2), x) == dilated
+    assert checks.residuals(jaxcnn.global_max_pool, x) == ["int32[2, 1, 3]"]
 
 
 def test_empty_batch():
     x = jnp.zeros((0, 4, 4, 2))
-    for pool in (jaxcnn.max_pool, jaxcnn.avg_pool):
+    for pool in (jaxcnn.max_pool, jaxcnn.min_pool):
         y, pull = jax.vjp(lambda x, pool=pool: pool(x, (2, 2), 2), x)
         assert y.shape == (0, 2, 2, 2)
         assert pull(y)[0].shape == x.shape
+    y, pull = jax.vjp(jaxcnn.global_max_pool, x)
+    assert pull(y)[0].shape == x.shape
 
 
-@pytest.mark.parametrize("pool", [jaxcnn.max_pool, jaxcnn.avg_pool])
+def test_one_pixel_and_one_window():
+    x = jnp.full((1, 1, 1, 2), -3.0)
+    np.testing.assert_array_equal(jaxcnn.max_pool(x, (1, 1)), x)
+    np.testing.assert_array_equal(jaxcnn.max_pool(x, (3, 3), 5, 1, window_dilation=1), x)
+    np.testing.assert_array_equal(jaxcnn.max_pool(x, (2, 2), 2, ceil_mode=True), x)
+
+
+@pytest.mark.parametrize("pool", [jaxcnn.max_pool, jaxcnn.avg_pool, jaxcnn.max_pool_with_indices])
 def test_exports_for_every_platform(pool):
-    fn = jax.jit(jax.grad(lambda x: pool(x, (3, 3), 2, "SAME").sum()))
+    fn = jax.jit(jax.grad(lambda x: jax.tree.leaves(pool(x, (3, 3), 2, "SAME"))[0].sum()))
     exported = jax.export.export(fn, platforms=("cpu", "cuda", "tpu"))(jnp.ones((2, 6, 5, 3)))
     text = exported.mlir_module()
     assert "stablehlo.pad" in text
@@ -189,7 +205,13 @@ X = jnp.ones((2, 6, 5, 3))
         (X, (), {}, ValueError, r"window_shape \(=\(\)\) must have 1 to 3 axes"),
         (X, (2, 2), {"strides": (1,)}, ValueError, r"strides \(=\(1,\)\) must have one entry for each of the 2"),
         (X, (2, 2), {"strides": 0}, ValueError, r"strides \(=0\) must be at least 1"),
+        (X, (2, 2), {"window_dilation": (1, 0)}, ValueError, r"window_dilation \(=\(1, 0\)\) must be at least 1"),
+        (X, (2, 2), {"window_dilation": 1.5}, TypeError, r"window_dilation \(=1.5\) must be an int or a sequence of 2"),
+        (X, (2, 2), {"window_dilation": 2**31}, ValueError, r"window_dilation \(=2147483648\) must leave a window at most"),
+        (X, (2, 2), {"ceil_mode": 1}, TypeError, r"ceil_mode \(=1\) must be True or False"),
         (X, (7, 2), {}, ValueError, r"extent \(=7\) must not exceed the padded input's \(=6\) along spatial axis 0"),
+        (X, (2, 2), {"window_dilation": 5}, ValueError, r"extent \(=6\) must not exceed the padded input's \(=5\) along spatial axis 1"),
+        (X, (8, 2), {"strides": 2, "ceil_mode": True}, ValueError, r"extent \(=8\) must not exceed the padded input's \(=6\)"),
         (X, (2, 2), {"padding": "FULLY"}, ValueError, r"padding \(='FULLY'\) must be"),
         (X, (2, 2), {"padding": ((0, 0), (-4, -4))}, ValueError, r"must not crop more than the 5 elements along spatial axis 1"),
         (X.astype(bool), (2, 2), {}, TypeError, r"x dtype \(=bool\) must be a floating"),
@@ -202,19 +224,18 @@ def test_errors_name_argument_value_and_requirement(pool, x, window, options, er
 
 def test_a_stride_without_end_costs_nothing_where_there_is_one_window():
     np.testing.assert_array_equal(jaxcnn.avg_pool(X, (2, 2), 10**9), jnp.ones((2, 1, 1, 3)))
-    dx = jax.grad(lambda x: jaxcnn.max_pool(x, (2, 2), 10**9).sum())(X)
-    assert float(dx.sum()) == 6.0
+    for options in ({}, {"window_dilation": 2}, {"ceil_mode": True}):
+        dx = jax.grad(lambda x, options=options: jaxcnn.max_pool(x, (2, 2), 10**9, **options).sum())(X)
+        assert float(dx.sum()) == 6.0
 
 
-def test_errors_of_avg_pool():
-    with pytest.raises(TypeError, match=r"count_include_pad \(='no'\) must be True or False"):
-        jaxcnn.avg_pool(X, (2, 2), count_include_pad="no")
-
-
-def test_errors_of_global_avg_pool():
+@pytest.mark.parametrize("pool", [jaxcnn.global_max_pool, jaxcnn.global_avg_pool])
+def test_errors_of_global_pools(pool):
     with pytest.raises(ValueError, match=r"spatial_rank \(=4\) must be 1 to 3"):
-        jaxcnn.global_avg_pool(X, spatial_rank=4)
+        pool(X, spatial_rank=4)
     with pytest.raises(ValueError, match=r"spatial_rank \(=0\) must be 1 to 1"):
-        jaxcnn.global_avg_pool(X[0, 0])
-    with pytest.raises(TypeError, match=r"x dtype \(=int32\) must be a floating dtype"):
-        jaxcnn.global_avg_pool(X.astype(int))
+        pool(X[0, 0])
+    with pytest.raises(ValueError, match=r"x, of spatial shape \(0, 5\), must have 1 to 2147483647 positions"):
+        pool(X[:, :0])
+    with pytest.raises(TypeError, match=r"x dtype \(=bool\) must be a floating"):
+        pool(X.astype(bool))

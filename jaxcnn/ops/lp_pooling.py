@@ -1,0 +1,195 @@
+"""The p-norm of every window, between its sum (p = 1) and its maximum (p = inf).
+
+Forward, with the magnitudes |x| of the elements of window o that are not padding:
+
+    y[n, o, c] = (sum_t |x[n, o * stride + t * dilation - low, c]|^p)^(1/p),    max_t |x| for p = inf
+
+Derivation. An element x of the window changes the sum s = y^p by p |x|^(p-1) sign(x), and s changes y by
+(1/p) s^(1/p-1) = y^(1-p) / p, so for x at position i
+
+    dx[n, i, c] = |x|^(p-1) sign(x) (sum of g[n, o, c] y[n, o, c]^(1-p) over the windows o that hold i)
+
+which is one sum over windows, of numbers that belong to outputs. For p = inf, y is the magnitude of one element, the
+winner of `max_pool` over |x|, and dx = sign(x) times the sum of the g whose winner it is.
+
+Kinks. |x| at 0, for p = 1 and p = inf, has the subgradient 0. So has a window of zeros, y = 0, where y^(1-p) would be
+infinite: 0 is in the subdifferential of a norm at the origin, and the rule and its derivatives stay finite.
+
+Residuals: x, the input itself, and y in float32 or wider, which is the output where that is as wide. For p = inf x and
+the winning taps, one byte an element.
+
+References: Sermanet, Chintala and LeCun 2012, "Convolutional neural networks applied to house numbers digit
+classification", arXiv:1204.3968; Gulcehre, Cho, Pascanu and Bengio 2014, "Learned-norm pooling", arXiv:1311.1780.
+"""
+
+import functools
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxcnn.algorithms import windows
+from jaxcnn.ops._dtypes import as_floating, as_static_number, widen
+from jaxcnn.ops._pools import run_pool
+from jaxcnn.ops._rule import compiled
+from jaxcnn.ops._window import PaddingLike, PoolConfig
+
+MOST_PRODUCTS = 32  # the largest power that is a product
+
+
+def lp_pool(
+    x: jax.Array,
+    norm: float,
+    window_shape: Any,
+    strides: Any = None,
+    padding: PaddingLike = "VALID",
+    *,
+    window_dilation: Any = 1,
+    ceil_mode: bool = False,
+    dimension_numbers: str | None = None,
+) -> jax.Array:
+    """Take the p-norm of every window.
+
+    Between `sum_pool` and `max_pool`: the larger the norm, the more the largest elements count.
+
+    Math:
+      y[n, o, c] = (sum_t |x[n, o * strides + t * window_dilation - low, c]|^norm)^(1 / norm).
+      VJP: dx[n, i, c] = |x|^(norm - 1) sign(x) times the sum of g[n, o, c] y[n, o, c]^(1 - norm) over the windows o
+      that hold i; for norm = inf, sign(x) times the sum of g[n, o, c] over those whose first largest |x| is at i.
+
+    Args:
+      x: `[*batch, *spatial, C]`, floating, with any number of leading batch axes, none included.
+      norm: a Python number of at least 1, `math.inf` included; it is static.
+      window_shape: one size for each spatial axis, which gives the spatial rank.
+      strides: an int, or one for each spatial axis; None is 1, as in flax.
+      padding: as in `max_pool`; it adds nothing to the norm.
+      window_dilation: how far the taps of a window lie apart, an int or one for each spatial axis.
+      ceil_mode: whether windows that reach over the end of the padded input count too, as in `max_pool`.
+      dimension_numbers: where the axes of x and of the result stand, such as "NCHW", with one batch axis; None is as
+        written here.
+
+    Returns:
+      `[*batch, *spatial_out, C]` in the dtype of x, spatial_out as in `max_pool`. As in ONNX it is a norm; PyTorch sums
+      x^norm without magnitudes, which is the same for even norms, and scales up what ceil_mode cuts off. Where
+      |x|^norm leaves the range of float32 (float64 for that), so does the result.
+
+    Gradient:
+      0 at x = 0 and in a window of zeros, also where it has a kink there. For norm = inf the first of the largest
+      magnitudes takes the whole cotangent.
+
+    Raises:
+      TypeError: the dtype of x or an argument's type is wrong.
+      ValueError: norm is below 1, or shapes and arguments do not fit.
+
+    Example:
+      >>> import jax.numpy as jnp, jaxcnn
+      >>> print(jaxcnn.lp_pool(jnp.array([[3.0], [-4.0], [0.0]]), 2, (2,)).ravel())
+      [5. 4.]
+
+    References:
+      Sermanet, Chintala and LeCun 2012, arXiv:1204.3968; Gulcehre et al. 2014, arXiv:1311.1780.
+    """
+    x = as_floating("x", x)
+    p = as_static_number("norm", norm)
+    if not p >= 1:
+        raise ValueError(f"norm (={norm!r}) must be at least 1")
+    pool = _compiled_lp_pool if math.isfinite(p) else _compiled_l_inf_pool
+    static = (p,) if math.isfinite(p) else ()
+    return run_pool(pool, x, window_shape, strides, padding, window_dilation, ceil_mode, dimension_numbers, *static)
+
+
+def _lp_pool_impl(x: jax.Array, config: PoolConfig, p: float) -> jax.Array:
+    return _wide_norms(x, config, p).astype(x.dtype)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))
+def _lp_pool(x: jax.Array, config: PoolConfig, p: float) -> jax.Array:
+    return _lp_pool_impl(x, config, p)
+
+
+def _lp_pool_fwd(x: jax.Array, config: PoolConfig, p: float) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    y = _wide_norms(x, config, p)
+    # x: the input itself. y: the output, in half precision as it was before it was rounded.
+    return y.astype(x.dtype), (x, y)
+
+
+def _lp_pool_bwd(
+    config: PoolConfig, p: float, residuals: tuple[jax.Array, jax.Array], g: jax.Array
+) -> tuple[jax.Array]:
+    x, y = residuals
+    wide = widen(x)
+    of_sums = windows.sum_dx(widen(g) * _power(y, 1 - p), config)
+    return ((_signed_power(wide, p - 1) * of_sums).astype(x.dtype),)
+
+
+def _wide_norms(x: jax.Array, config: PoolConfig, p: float) -> jax.Array:
+    """Return the norms in float32 or wider."""
+    wide = widen(x)
+    return _power(windows.sum_forward(wide * _signed_power(wide, p - 1), config), 1 / p)
+
+
+def _signed_power(x: jax.Array, exponent: float) -> jax.Array:
+    """Return sign(x) |x|^exponent, whose derivative at 0 is 0 where it would be infinite."""
+    if exponent < 1:
+        return jnp.sign(x) * _power(jnp.abs(x), exponent)
+    return x * _power(jnp.abs(x), exponent - 1)
+
+
+def _power(x: jax.Array, exponent: float) -> jax.Array:
+    """Return x^exponent for x >= 0; at 0, where it or a derivative would be infinite, 0 with all derivatives."""
+    if exponent == 0:
+        return jnp.ones_like(x)
+    whole = float(exponent).is_integer() and abs(exponent) <= MOST_PRODUCTS
+    if whole and exponent > 0:
+        return lax.integer_pow(x, int(exponent))
+    zero = x == 0
+    positive = jnp.where(zero, jnp.ones_like(x), x)
+    if whole:
+        raised = lax.integer_pow(positive, int(exponent))
+    else:
+        raised = jnp.sqrt(positive) if exponent == 0.5 else lax.pow(positive, jnp.full_like(positive, exponent))
+    return jnp.where(zero, jnp.zeros_like(raised), raised)
+
+
+_lp_pool.defvjp(_lp_pool_fwd, _lp_pool_bwd)
+_compiled_lp_pool = compiled(_lp_pool, "lp_pool", static_argnums=(1, 2))
+
+
+def _l_inf_pool_impl(x: jax.Array, config: PoolConfig) -> jax.Array:
+    return _largest_magnitudes(x, config)[0]
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _l_inf_pool(x: jax.Array, config: PoolConfig) -> jax.Array:
+    return _l_inf_pool_impl(x, config)
+
+
+def _l_inf_pool_fwd(x: jax.Array, config: PoolConfig) -> tuple[jax.Array, tuple[jax.Array, tuple[jax.Array, ...]]]:
+    y, taps = _largest_magnitudes(x, config)
+    # x, for its signs: the input itself. The winning taps, one byte an element of each axis' result.
+    return y, (x, taps)
+
+
+def _l_inf_pool_bwd(
+    config: PoolConfig, residuals: tuple[jax.Array, tuple[jax.Array, ...]], g: jax.Array
+) -> tuple[jax.Array]:
+    x, taps = residuals
+    return (_with_sign_of(x, windows.max_dx(widen(g), taps, config)).astype(x.dtype),)
+
+
+def _largest_magnitudes(x: jax.Array, config: PoolConfig) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+    """Return the largest |x| of every window, 0 for one that holds nothing but padding, and the winning taps."""
+    y, taps = windows.max_forward(_with_sign_of(x, x), config)
+    empty = windows.window_counts(config) == 0
+    return (jnp.where(empty, jnp.zeros_like(y), y) if empty.any() else y), taps
+
+
+def _with_sign_of(x: jax.Array, value: jax.Array) -> jax.Array:
+    """Return sign(x) * value; a NaN counts as positive, so that it takes its cotangent, and 0 gives 0."""
+    return jnp.where(x < 0, -value, jnp.where(x == 0, jnp.zeros_like(value), value))
+
+
+_l_inf_pool.defvjp(_l_inf_pool_fwd, _l_inf_pool_bwd)
+_compiled_l_inf_pool = compiled(_l_inf_pool, "lp_pool", static_argnums=(1,))
