@@ -12,8 +12,18 @@ def normalize(numbers, epsilon):
     return [(v - mean) / math.sqrt(variance + epsilon) for v in numbers], mean, variance
 
 
-def batch_norm(x, scale=None, bias=None, *, epsilon):
+def oracle(case):
+    """Return the function of a case."""
+    return case.of_arrays(globals()[case.op])
+
+
+def batch_norm(x, scale=None, bias=None, *, mean=None, variance=None, epsilon=1e-5):
     """Normalise one channel after the other; return also its mean and its variance."""
+    if mean is not None:
+        y = np.empty_like(x)
+        for c in range(x.shape[-1]):
+            y[..., c] = (x[..., c] - mean[c]) / math.sqrt(variance[c] + epsilon)
+        return scaled(y, scale, bias), mean, variance
     y, mean, variance = np.empty_like(x), np.empty(x.shape[-1]), np.empty(x.shape[-1])
     for c in range(x.shape[-1]):
         numbers, mean[c], variance[c] = normalize(x[..., c].ravel(), epsilon)
@@ -21,12 +31,51 @@ def batch_norm(x, scale=None, bias=None, *, epsilon):
     return scaled(y, scale, bias), mean, variance
 
 
-def layer_norm(x, scale=None, bias=None, *, epsilon):
+def layer_norm(x, scale=None, bias=None, *, epsilon=1e-6):
     """Normalise the channels of one position after the other."""
     y = np.empty_like(x)
     for at in np.ndindex(*x.shape[:-1]):
         y[at] = normalize(x[at], epsilon)[0]
     return scaled(y, scale, bias)
+
+
+def rms_norm(x, scale=None, *, epsilon=1e-6):
+    """Divide the channels of one position after the other by their root mean square."""
+    y = np.empty_like(x)
+    for at in np.ndindex(*x.shape[:-1]):
+        y[at] = x[at] / math.sqrt(math.fsum(v * v for v in x[at]) / x.shape[-1] + epsilon)
+    return scaled(y, scale, None)
+
+
+def group_norm(x, scale=None, bias=None, *, num_groups=32, spatial_rank=None, epsilon=1e-6):
+    """Normalise one example and group after the other."""
+    rank = max(x.ndim - 2, 0) if spatial_rank is None else spatial_rank
+    y, size = np.empty_like(x), x.shape[-1] // num_groups
+    for n in np.ndindex(*x.shape[: x.ndim - 1 - rank]):
+        for first in range(0, x.shape[-1], size):
+            of_group = (*n, ..., slice(first, first + size))
+            y[of_group] = np.reshape(normalize(x[of_group].ravel(), epsilon)[0], x[of_group].shape)
+    return scaled(y, scale, bias)
+
+
+def instance_norm(x, scale=None, bias=None, *, spatial_rank=None, epsilon=1e-6):
+    """Normalise one example and channel after the other."""
+    return group_norm(x, scale, bias, num_groups=x.shape[-1], spatial_rank=spatial_rank, epsilon=epsilon)
+
+
+def weight_standardization(kernel, scale=None, *, epsilon=1e-5):
+    """Normalise the weights of one output channel after the other."""
+    return batch_norm(kernel, scale, epsilon=epsilon)[0]
+
+
+def local_response_norm(x, size, alpha=1e-4, beta=0.75, k=1.0):
+    """Divide one channel after the other by what the channels around it hold."""
+    y = np.empty_like(x)
+    for at in np.ndindex(*x.shape):
+        *n, c = at
+        around = range(max(c - size // 2, 0), min(c + (size - 1) // 2, x.shape[-1] - 1) + 1)
+        y[at] = x[at] / (k + alpha * math.fsum(x[(*n, b)] ** 2 for b in around) / size) ** beta
+    return y
 
 
 def scaled(y, scale, bias):

@@ -1,0 +1,246 @@
+"""Normalisation of channels: subtract a mean, divide by a standard deviation, then scale and shift every channel.
+
+With the mean and the variance over a set A of M elements (batch norm: all examples and positions of a channel; group
+and instance norm: all positions of an example, of the channels of a group or of one),
+
+    mean = sum_A x / M,  var = sum_A (x - mean)^2 / M,  r = (var + epsilon)^(-1/2)
+    y = (x - mean) r scale + bias
+
+Derivation. Let g = dL/dy, and u = g scale = dL/d((x - mean) r). x enters directly, through r, and through mean:
+
+    dvar  = sum_A u (x - mean) (-1/2) r^3                as dr/dvar = -r^3 / 2
+    dmean = -r sum_A u                                   as sum_A (x - mean) = 0, var does not change with mean
+    dx    = u r + (2 / M) (x - mean) dvar + dmean / M
+          = r (u - sum_A u / M - (x - mean) r^2 sum_A u (x - mean) / M)
+    dscale[c] = sum g (x - mean) r,  dbias[c] = sum g    over all but the channels
+
+Both sums over A are sums over channels, as u = g scale, of S1 = sum g and S2 = sum g (x - mean) over positions, which
+dbias and dscale need too: one pass over x and g finds them, a second one dx. Cotangents of the mean and the variance
+themselves join dmean and dvar.
+
+With statistics that are given (inference), and with those of all devices, which are averages between two rules, see
+`jaxcnn.ops._given_statistics`.
+
+The variance is summed in a second pass, from x - mean: E[x^2] - mean^2 would lose all digits where the mean is large
+(mean 1e4 and standard deviation 1 in float32 give outputs of standard deviation 160).
+
+Residuals: x and scale, which exist anyway, and mean and r, one number a channel (and example, in group norm).
+
+What is written to memory decides the speed. XLA's CPU compiler makes one loop of a sum and of all that comes before it,
+or of the elements and all they are made of, unless two results share a part, which it then writes out. So none do here:
+a barrier stands between what has the same x - mean. Nor may the backward pass share x - mean with the forward pass,
+which would keep it: that was a third of the temporaries of ResNet-18's train step.
+
+References: Ioffe and Szegedy 2015, "Batch normalization", arXiv:1502.03167.
+"""
+
+import functools
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxcnn.ops._dtypes import as_floating, channel_row, widen
+from jaxcnn.ops._given_statistics import normalize_by, square_deviation
+from jaxcnn.ops._norm import all_but_last, canonical_arrays, canonical_epsilon, scaled
+from jaxcnn.ops._rule import compiled, varying_alike
+
+
+class NormConfig(NamedTuple):
+    """Everything static about a norm of channels."""
+
+    axes: tuple[int, ...]  # over which every channel is summed
+    groups: int  # into which the channels are split; the statistics are those of a group
+    epsilon: float
+
+
+def batch_norm(
+    x: jax.Array,
+    scale: jax.Array | None = None,
+    bias: jax.Array | None = None,
+    *,
+    mean: jax.Array | None = None,
+    variance: jax.Array | None = None,
+    axis_name: Any = None,
+    epsilon: float = 1e-5,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Normalise every channel by the statistics of the batch, as in training, or by those given, as in inference.
+
+    `layer_norm`, `group_norm` and `instance_norm` are the siblings whose result for an example does not depend on the
+    others.
+
+    Math:
+      y = (x - mean) / sqrt(variance + epsilon) * scale + bias, mean and variance over all axes but the last.
+      VJP: dx = r (u - mean(u) - (x - mean) r^2 mean(u (x - mean))), with u = g scale, r = 1 / sqrt(var + epsilon);
+      dscale = sum of g (x - mean) r, dbias = sum of g; the cotangents of mean and variance add theirs to dx. With
+      statistics given, dx = u r, dmean = -sum of u r, dvariance = -sum of u (x - mean) r^3 / 2.
+
+    Args:
+      x: `[..., C]`, floating.
+      scale: `[C]` or None for ones, in the dtype of x or a narrower one.
+      bias: `[C]` or None for zeros, in the dtype of x or a narrower one.
+      mean: `[C]`, floating, to take in place of that of the batch; together with variance.
+      variance: `[C]`, floating, likewise.
+      axis_name: the name of a mapped axis (`shard_map`, `vmap`), or several, over whose devices the statistics are
+        averaged too. Under `jit` with a sharded batch they are those of the whole batch anyway.
+      epsilon: a positive Python number; it is static.
+
+    Returns:
+      y, of the shape and dtype of x; mean and variance, `[C]` in float32 or wider: the variance is that of the batch,
+      divided by the number of elements. Statistics that were given come back as they are.
+
+    Gradient:
+      Smooth. All three results are differentiable.
+
+    Raises:
+      TypeError: a dtype is not floating, or scale or bias is wider than x.
+      ValueError: the shapes do not fit, there is nothing to average, or only one of mean and variance is given.
+
+    Example:
+      >>> import jax.numpy as jnp, jaxcnn
+      >>> y, mean, variance = jaxcnn.batch_norm(jnp.array([[1.0], [3.0]]), epsilon=1e-9)
+      >>> print(y[:, 0], mean, variance)
+      [-1.  1.] [2.] [1.]
+
+    References:
+      Ioffe and Szegedy 2015, arXiv:1502.03167.
+    """
+    x, scale, bias = canonical_arrays(x, ("scale", scale, 1.0), ("bias", bias, 0.0))
+    epsilon = canonical_epsilon(epsilon)
+    if mean is not None or variance is not None:
+        if axis_name is not None:
+            raise ValueError(f"axis_name (={axis_name!r}) must be None where mean and variance are given")
+        mean, variance = _given("mean", mean, x), _given("variance", variance, x)
+        return _compiled_inference(x, mean, variance, scale, bias, epsilon), mean, variance
+    if math.prod(x.shape[:-1]) == 0:
+        raise ValueError(f"x (shape {x.shape}) must hold at least one element a channel")
+    if axis_name is not None:
+        return _compiled_synchronised(x, scale, bias, _canonical_axis_name(axis_name), epsilon)
+    return _compiled_batch_norm(x, scale, bias, NormConfig(all_but_last(x), x.shape[-1], epsilon))
+
+
+def _given(name: str, statistic: Any, x: jax.Array) -> jax.Array:
+    if statistic is None:
+        raise ValueError(f"{name} (=None) must be given, as mean and variance go together")
+    statistic = as_floating(name, statistic)
+    if statistic.shape != x.shape[-1:]:
+        raise ValueError(f"{name} shape (={statistic.shape}) must be [C] for the last axis of x (shape {x.shape})")
+    return statistic
+
+
+_compiled_inference = compiled(normalize_by, "batch_norm", static_argnums=(5,))
+
+
+def _canonical_axis_name(axis_name: Any) -> Any:
+    name = tuple(axis_name) if isinstance(axis_name, list) else axis_name
+    try:
+        lax.axis_size(name)
+    except (NameError, TypeError):
+        raise ValueError(f"axis_name (={axis_name!r}) must name a mapped axis, of shard_map, vmap or pmap") from None
+    return name
+
+
+def _batch_norm(
+    x: jax.Array, scale: jax.Array, bias: jax.Array, config: NormConfig
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    results: Any = normalize_channels(x, scale, bias, config)
+    y, mean, variance = results
+    return y, mean.reshape(-1), variance.reshape(-1)
+
+
+_compiled_batch_norm = compiled(_batch_norm, "batch_norm", static_argnums=(3,))
+
+
+def _normalize_impl(
+    x: jax.Array, scale: jax.Array, bias: jax.Array, config: NormConfig
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    wide = widen(x)
+    mean = _group_mean(jnp.mean(wide, config.axes, keepdims=True), config)
+    centred = wide - mean
+    variance = _group_mean(jnp.mean(centred * centred, config.axes, keepdims=True), config)
+    mean, variance = lax.optimization_barrier((mean, variance))
+    return scaled(wide - mean, variance, scale, bias, config.epsilon).astype(x.dtype), mean, variance
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
+def normalize_channels(
+    x: jax.Array, scale: jax.Array, bias: jax.Array, config: NormConfig
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return y, and mean and variance with the axes over which they were summed as axes of size 1."""
+    return _normalize_impl(x, scale, bias, config)
+
+
+def _normalize_fwd(
+    x: jax.Array, scale: jax.Array, bias: jax.Array, config: NormConfig
+) -> tuple[tuple[jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array, jax.Array, jax.Array]]:
+    y, mean, variance = _normalize_impl(x, scale, bias, config)
+    # x and scale: the input and the parameter themselves. mean and 1 / deviation: one number a channel each.
+    return (y, mean, variance), (x, scale, mean, lax.rsqrt(variance + config.epsilon))
+
+
+def _normalize_bwd(
+    config: NormConfig,
+    residuals: tuple[jax.Array, jax.Array, jax.Array, jax.Array],
+    cotangents: tuple[jax.Array, jax.Array, jax.Array],
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    x, scale, mean, r = residuals
+    g, of_mean, of_variance = cotangents
+    wide, scale_row = widen(g), channel_row(widen(scale), x)
+    elements = math.prod(x.shape[a] for a in config.axes)
+    first = jnp.sum(wide, config.axes, keepdims=True)
+    second = jnp.sum(
+        wide * (widen(x) - _once_there(mean, _first_element(wide, config.axes))), config.axes, keepdims=True
+    )
+    mean, second = lax.optimization_barrier((mean, second))
+    terms = (r * scale_row * first, r * scale_row * second, of_mean, of_variance)
+    of_u, of_u_centred, of_mean, of_variance = (_group_mean(row, config) / elements for row in terms)
+    slope = 2 * of_variance - r * r * of_u_centred
+    dx = wide * (r * scale_row) + (widen(x) - mean) * slope + (of_mean - of_u)
+    return dx.astype(x.dtype), _sum_rows(second * r, scale), _sum_rows(first, scale)
+
+
+normalize_channels.defvjp(_normalize_fwd, _normalize_bwd)
+
+
+def _group_mean(row: jax.Array, config: NormConfig) -> jax.Array:
+    """Return the mean over the channels of each group of `[..., C]`, at each of its channels."""
+    *rest, channels = row.shape
+    if config.groups == channels:
+        return row
+    split = row.reshape(*rest, config.groups, channels // config.groups)
+    return jnp.broadcast_to(jnp.mean(split, -1, keepdims=True), split.shape).reshape(row.shape)
+
+
+def _sum_rows(row: jax.Array, like: jax.Array) -> jax.Array:
+    """Return `row`, one number a channel and perhaps an example, summed to `[C]`, in the dtype of `like`."""
+    return jnp.sum(row, all_but_last(row)).astype(like.dtype)
+
+
+def _first_element(x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
+    """Return the first element along some axes, which keep the size 1."""
+    return lax.slice(x, [0] * x.ndim, [1 if axis in axes else size for axis, size in enumerate(x.shape)])
+
+
+def _once_there(x: jax.Array, other: jax.Array) -> jax.Array:
+    """Return x, to be had only after `other`, which must not be infinite or nan unless the result may be nan.
+
+    XLA's CPU compiler schedules what it can as early as it can, and drops `lax.optimization_barrier` before: a
+    backward pass that recomputes something from residuals alone finds it computed, and kept, in the forward pass.
+    """
+    return x + 0 * lax.stop_gradient(other)
+
+
+def _synchronised(
+    x: jax.Array, scale: jax.Array, bias: jax.Array, axis_name: Any, epsilon: float
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    wide = widen(x)
+    mean = lax.pmean(jnp.mean(wide, all_but_last(x)), axis_name)
+    variance = lax.pmean(square_deviation(*varying_alike(wide, mean)), axis_name)
+    arrays = varying_alike(wide, mean, variance, widen(scale), widen(bias))
+    y: Any = normalize_by(*arrays, epsilon)
+    return y.astype(x.dtype), mean, variance
+
+
+_compiled_synchronised = compiled(_synchronised, "batch_norm", static_argnums=(3, 4))
