@@ -3,19 +3,23 @@
     relu        y = max(x, 0)               dx = g where x > 0, else 0            keeps the mask x > 0, one byte
     relu6       y = min(max(x, 0), 6)       dx = g where 0 < x < 6, else 0        keeps y
     leaky_relu  y = x or negative_slope x   dx = g where x >= 0, else slope g     keeps the mask x >= 0, one byte
+    prelu       the same, the slope learned: one, or one a channel                keeps x and the slope
 
-Kinks: relu'(0) = 0 and leaky_relu'(0) = 1, as in jax.nn, and relu6' = 0 at both of its kinks, where jax.nn has 1/2. A
-NaN stays NaN; relu' and relu6' are 0 there and leaky_relu' the slope.
+prelu is linear in its slope s too: below 0, dy/ds = x, so ds = sum g x over all x < 0 that share it, which runs in
+float32 or wider.
+
+Kinks: relu'(0) = 0, relu6' = 0 at both of its kinks, leaky_relu'(0) = prelu'(0) = 1, as in jax.nn and flax. A NaN stays
+NaN; relu' and relu6' are 0 there and leaky_relu' and prelu' the slope.
 
 References: Nair and Hinton 2010 (relu); Howard et al. 2017, arXiv:1704.04861 (relu6); Maas, Hannun and Ng 2013 (leaky
-relu).
+relu); He, Zhang, Ren and Sun 2015, arXiv:1502.01852 (prelu).
 """
 
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.ops._dtypes import as_floating, as_static_number, widen
-from jaxcnn.ops._rule import elementwise
+from jaxcnn.ops._dtypes import as_channels, as_floating, as_static_number, channel_row, widen
+from jaxcnn.ops._rule import compiled, elementwise
 
 
 def relu(x: jax.Array) -> jax.Array:
@@ -113,7 +117,7 @@ _relu6 = elementwise(
 def leaky_relu(x: jax.Array, negative_slope: float = 1e-2) -> jax.Array:
     """Scale negative elements by a small slope.
 
-    `relu` is the sibling with slope 0.
+    `relu` is the sibling with slope 0, `prelu` the one whose slope is learned.
 
     Math:
       y = x where x >= 0, else negative_slope * x. VJP: dx = g where x >= 0, else negative_slope * g.
@@ -142,7 +146,7 @@ def leaky_relu(x: jax.Array, negative_slope: float = 1e-2) -> jax.Array:
     return _leaky_relu(as_floating("x", x), as_static_number("negative_slope", negative_slope))
 
 
-def _leaky(nonnegative: jax.Array, x: jax.Array, slope: float) -> jax.Array:
+def _leaky(nonnegative: jax.Array, x: jax.Array, slope: float | jax.Array) -> jax.Array:
     return jnp.where(nonnegative, x, (slope * widen(x)).astype(x.dtype))
 
 
@@ -153,3 +157,69 @@ _leaky_relu = elementwise(
     cotangent=_leaky,
     static=1,
 )
+
+
+def prelu(x: jax.Array, negative_slope: jax.Array) -> jax.Array:
+    """Scale negative elements by a slope that is learned.
+
+    `leaky_relu` is the sibling whose slope is a fixed number.
+
+    Math:
+      y = x where x >= 0, else negative_slope * x.
+      VJP: dx = g where x >= 0, else negative_slope * g; dnegative_slope = sum of g x over the negative x it scales.
+
+    Args:
+      x: `[..., C]`, floating; any shape where the slope is one number.
+      negative_slope: one number, or `[C]`, in the dtype of x or a narrower one.
+
+    Returns:
+      An array of the shape and dtype of x.
+
+    Gradient:
+      1 at x = 0, as in flax (torch has the slope there). dnegative_slope is summed in float32 or wider and cast once.
+
+    Raises:
+      TypeError: a dtype is not floating, or that of negative_slope is wider than that of x.
+      ValueError: negative_slope is neither one number nor `[C]`.
+
+    Example:
+      >>> import jax.numpy as jnp, jaxcnn
+      >>> print(jaxcnn.prelu(jnp.array([[-2.0, -2.0], [2.0, 2.0]]), jnp.array([0.5, 0.25])))
+      [[-1.  -0.5]
+       [ 2.   2. ]]
+
+    References:
+      He, Zhang, Ren and Sun 2015, "Delving deep into rectifiers", arXiv:1502.01852.
+    """
+    x = as_floating("x", x)
+    return _compiled_prelu(x, as_channels("negative_slope", negative_slope, x, or_number=True))
+
+
+def _prelu_impl(x: jax.Array, slope: jax.Array) -> jax.Array:
+    return _leaky(x >= 0, x, _spread(slope, x))
+
+
+def _spread(slope: jax.Array, x: jax.Array) -> jax.Array:
+    return widen(slope if slope.ndim == 0 else channel_row(slope, x))
+
+
+@jax.custom_vjp
+def _prelu(x: jax.Array, slope: jax.Array) -> jax.Array:
+    return _prelu_impl(x, slope)
+
+
+def _prelu_fwd(x: jax.Array, slope: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    # x, for the gradient of the slope: the input itself. slope, for dx: the parameter itself.
+    return _prelu_impl(x, slope), (x, slope)
+
+
+def _prelu_bwd(residuals: tuple[jax.Array, jax.Array], g: jax.Array) -> tuple[jax.Array, jax.Array]:
+    x, slope = residuals
+    negative = jnp.where(x >= 0, 0.0, widen(x))
+    dslope = jnp.sum(widen(g) * negative, tuple(range(x.ndim - slope.ndim)))
+    # XLA writes the negative part out, for the sum. dx reads it too, instead of x, and so can take its place.
+    return _leaky(negative == 0, g, _spread(slope, x)), dslope.astype(slope.dtype)
+
+
+_prelu.defvjp(_prelu_fwd, _prelu_bwd)
+_compiled_prelu = compiled(_prelu, "prelu")

@@ -1,25 +1,28 @@
-"""Smooth elementwise activations, y = f(x): each element depends on its own x alone, so dx = g f'(x).
+"""Smooth activations made of one exponential, y = f(x): each element depends on its own x alone, so dx = g f'(x).
 
-    sigmoid  y = 1 / (1 + exp(-x))   dx = g y (1 - y)          keeps y
-    tanh     y = tanh(x)             dx = g (1 - y) (1 + y)    keeps y
-    gelu     y = x P(x)              dx = g (P(x) + x P'(x))   keeps x
+    sigmoid      y = 1 / (1 + exp(-x))     dx = g y (1 - y)          keeps y, or x in half precision
+    tanh         y = tanh(x)               dx = g (1 - y) (1 + y)    keeps y, or x in half precision
+    softplus     y = log(1 + exp(x))       dx = g sigmoid(x)         keeps x
+    log_sigmoid  y = -log(1 + exp(-x))     dx = g sigmoid(-x)        keeps x
 
 sigmoid': with e = exp(-x), y' = e / (1 + e)^2 = y (e / (1 + e)) = y (1 - y). tanh': y = sinh / cosh, so
-y' = (cosh^2 - sinh^2) / cosh^2 = 1 - y^2. gelu: P is the normal distribution function, erfc(-x / sqrt 2) / 2, and
-P' = exp(-x^2 / 2) / sqrt(2 pi); or P = (1 + t) / 2 with t = tanh(h), h = sqrt(2 / pi) (x + 0.044715 x^3), and
-P' = (1 - t^2) h' / 2 with h' = sqrt(2 / pi) (1 + 0.134145 x^2).
+y' = (cosh^2 - sinh^2) / cosh^2 = 1 - y^2; as tanh(x) = 2 sigmoid(2 x) - 1, it is 4 sigmoid'(2 x) too. softplus' =
+exp(x) / (1 + exp(x)) = sigmoid(x), and log_sigmoid(x) = -softplus(-x).
+
+Residuals: y, which the next layer keeps anyway. In half precision y is rounded, and 1 - y, of a y near 1, keeps none of
+its digits; there x is kept, of the same size, and the derivative computed from it: sigmoid' is even in x, and so it is
+e / (1 + e)^2 with e = exp(-|x|). softplus keeps x in every dtype, for from y it would take an exponential too.
 
 Half precision computes in float32 and is cast once.
 
-References: LeCun et al. 1998 (tanh); Hendrycks and Gimpel 2016, arXiv:1606.08415 (gelu).
+References: LeCun et al. 1998 (tanh); Dugas et al. 2000 (softplus).
 """
-
-import math
 
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.ops._dtypes import as_floating, widen
+from jaxcnn.ops._dtypes import as_floating, is_half, widen
+from jaxcnn.ops._exponentials import sigmoid_factors, sigmoid_slope_factors
 from jaxcnn.ops._rule import elementwise
 
 
@@ -38,7 +41,7 @@ def sigmoid(x: jax.Array) -> jax.Array:
       An array of the shape and dtype of x.
 
     Gradient:
-      Smooth. It is computed from y, so that it ends where y rounds to 1.
+      Smooth. In float32 and wider it is computed from y, so that it ends where y rounds to 1.
 
     Raises:
       TypeError: x is not floating.
@@ -54,11 +57,19 @@ def sigmoid(x: jax.Array) -> jax.Array:
     return _sigmoid(as_floating("x", x))
 
 
+def _y_or_x(x: jax.Array, y: jax.Array) -> jax.Array:
+    return x if is_half(x) else y
+
+
+def _sigmoid_cotangent(saved: jax.Array, g: jax.Array) -> jax.Array:
+    if not is_half(saved):
+        return g * saved * (1 - saved)
+    near, far = sigmoid_slope_factors(widen(saved), half=True)
+    return (widen(g) * near * far).astype(g.dtype)
+
+
 _sigmoid = elementwise(
-    "sigmoid",
-    lambda x: jax.lax.logistic(widen(x)).astype(x.dtype),
-    residual=lambda x, y: y,
-    cotangent=lambda y, g: (widen(g) * widen(y) * (1 - widen(y))).astype(g.dtype),
+    "sigmoid", lambda x: jax.lax.logistic(widen(x)).astype(x.dtype), residual=_y_or_x, cotangent=_sigmoid_cotangent
 )
 
 
@@ -77,7 +88,7 @@ def tanh(x: jax.Array, /) -> jax.Array:
       An array of the shape and dtype of x.
 
     Gradient:
-      Smooth. It is computed from y, so that it ends where y rounds to 1 or -1.
+      Smooth. In float32 and wider it is computed from y, so that it ends where y rounds to 1 or -1.
 
     Raises:
       TypeError: x is not floating.
@@ -93,76 +104,102 @@ def tanh(x: jax.Array, /) -> jax.Array:
     return _tanh(as_floating("x", x))
 
 
+def _tanh_cotangent(saved: jax.Array, g: jax.Array) -> jax.Array:
+    if not is_half(saved):
+        return g * (1 - saved) * (1 + saved)
+    near, far = sigmoid_slope_factors(2 * widen(saved), half=True)
+    return (widen(g) * (2 * near) * (2 * far)).astype(g.dtype)
+
+
 _tanh = elementwise(
-    "tanh",
-    lambda x: jax.lax.tanh(widen(x)).astype(x.dtype),
-    residual=lambda x, y: y,
-    cotangent=lambda y, g: (widen(g) * (1 - widen(y)) * (1 + widen(y))).astype(g.dtype),
+    "tanh", lambda x: jax.lax.tanh(widen(x)).astype(x.dtype), residual=_y_or_x, cotangent=_tanh_cotangent
 )
 
 
-def gelu(x: jax.Array, approximate: bool = True) -> jax.Array:
-    """Multiply every element by the normal distribution function of it.
+def softplus(x: jax.Array) -> jax.Array:
+    """Map every element to a positive number, the smooth form of `relu`.
 
-    The smooth activation of ConvNeXt and of transformers; `relu` is cheaper.
+    For scales and variances, which must be positive; `squareplus` is the sibling without exponential.
 
     Math:
-      y = x P(x), P(x) = erfc(-x / sqrt(2)) / 2, or with tanh as in the module's text where `approximate`.
-      VJP: dx = g (P(x) + x P'(x)).
+      y = log(1 + exp(x)). VJP: dx = g sigmoid(x).
 
     Args:
       x: floating, any shape.
-      approximate: whether to take tanh, as jax.nn does by default; it is static.
 
     Returns:
       An array of the shape and dtype of x.
 
     Gradient:
-      Smooth; 0 at -infinity and 1 at infinity, where jax.nn has nan.
+      Smooth.
 
     Raises:
-      TypeError: x is not floating, or approximate is not a bool.
+      TypeError: x is not floating.
 
     Example:
       >>> import jax.numpy as jnp, jaxcnn
-      >>> print(jaxcnn.gelu(jnp.array([0.0, 10.0])))
-      [ 0. 10.]
+      >>> print(jaxcnn.softplus(jnp.array([-200.0, 0.0, 200.0])).round(4))
+      [  0.       0.6931 200.    ]
 
     References:
-      Hendrycks and Gimpel 2016, "Gaussian error linear units", arXiv:1606.08415.
+      Dugas, Bengio, Bélisle, Nadeau and Garcia 2000, "Incorporating second-order functional knowledge for better
+      option pricing".
     """
-    if not isinstance(approximate, bool):
-        raise TypeError(f"approximate (={approximate!r}) must be a static bool")
-    return _gelu(as_floating("x", x), approximate)
+    return _softplus(as_floating("x", x))
 
 
-def _within(x: jax.Array) -> jax.Array:
-    """Return x, or +-30 beyond, where P is 0 or 1 and P' is 0 in every dtype: infinity times 0 would be nan."""
-    return jnp.clip(x, -30.0, 30.0)
+def _wide_softplus(x: jax.Array) -> jax.Array:
+    x = widen(x)
+    return jnp.where(x > 0, x, 0.0) + jnp.log1p(jnp.exp(jnp.where(x > 0, -x, x)))
 
 
-def _gelu_terms(x: jax.Array, approximate: bool) -> tuple[jax.Array, jax.Array]:
-    """Return P(x) and P'(x)."""
-    x = _within(x)
-    if approximate:
-        t = jnp.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x))
-        return (1 + t) / 2, (1 - t * t) * (math.sqrt(2 / math.pi) / 2) * (1 + 0.134145 * x * x)
-    return jax.lax.erfc(x * -math.sqrt(0.5)) / 2, jnp.exp(x * x / -2) * math.sqrt(0.5 / math.pi)
+def _times_sigmoid(x: jax.Array, g: jax.Array) -> jax.Array:
+    near, far = sigmoid_factors(widen(x), is_half(x))
+    return (widen(g) * near * far).astype(g.dtype)
 
 
-def _gelu_impl(x: jax.Array, approximate: bool) -> jax.Array:
-    return (jnp.maximum(widen(x), -30.0) * _gelu_terms(widen(x), approximate)[0]).astype(x.dtype)
+_softplus = elementwise(
+    "softplus",
+    lambda x: _wide_softplus(x).astype(x.dtype),
+    residual=lambda x, y: x,
+    cotangent=_times_sigmoid,
+)
 
 
-def _gelu_cotangent(x: jax.Array, g: jax.Array, approximate: bool) -> jax.Array:
-    p, slope = _gelu_terms(widen(x), approximate)
-    return (widen(g) * (p + _within(widen(x)) * slope)).astype(g.dtype)
+def log_sigmoid(x: jax.Array) -> jax.Array:
+    """Take the logarithm of the sigmoid of every element.
+
+    The stable form of log(sigmoid(x)), a log-probability; `log_softmax` is the one for a choice among classes.
+
+    Math:
+      y = -log(1 + exp(-x)). VJP: dx = g sigmoid(-x).
+
+    Args:
+      x: floating, any shape.
+
+    Returns:
+      An array of the shape and dtype of x.
+
+    Gradient:
+      Smooth.
+
+    Raises:
+      TypeError: x is not floating.
+
+    Example:
+      >>> import jax.numpy as jnp, jaxcnn
+      >>> print(jaxcnn.log_sigmoid(jnp.array([-200.0, 0.0, 200.0])).round(4))
+      [-200.       -0.6931   -0.    ]
+
+    References:
+      Goodfellow, Bengio and Courville 2016, "Deep learning", section 3.10.
+    """
+    return _log_sigmoid(as_floating("x", x))
 
 
-_gelu = elementwise(
-    "gelu",
-    _gelu_impl,
-    residual=lambda x, y, approximate: x,
-    cotangent=_gelu_cotangent,
-    static=1,
+_log_sigmoid = elementwise(
+    "log_sigmoid",
+    lambda x: -_wide_softplus(-x).astype(x.dtype),
+    residual=lambda x, y: x,
+    cotangent=lambda x, g: _times_sigmoid(-x, g),
 )

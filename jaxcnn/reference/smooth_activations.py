@@ -1,4 +1,4 @@
-"""Smooth activations as jax.nn has them, differentiated by JAX."""
+"""Smooth activations of one exponential as jax.nn has them, differentiated by JAX."""
 
 import jax
 
@@ -13,6 +13,11 @@ def tanh(x: jax.Array, /) -> jax.Array:
     return jax.nn.tanh(x)
 
 
-def gelu(x: jax.Array, approximate: bool = True) -> jax.Array:
-    """Multiply by the normal distribution function; the autodiff twin of `jaxcnn.gelu`."""
-    return jax.nn.gelu(x, approximate)
+def softplus(x: jax.Array) -> jax.Array:
+    """Take the smooth form of relu; the autodiff twin of `jaxcnn.softplus`."""
+    return jax.nn.softplus(x)
+
+
+def log_sigmoid(x: jax.Array) -> jax.Array:
+    """Take the logarithm of the sigmoid; the autodiff twin of `jaxcnn.log_sigmoid`."""
+    return jax.nn.log_sigmoid(x)

@@ -4,26 +4,15 @@ import numpy as np
 import pytest
 
 import jaxcnn
-from tests import checks, oracles
+from tests import checks
+from tests.oracles import probabilities
 
 OPS = ("softmax", "log_softmax")
 
 
-def oracle(case):
-    def of_array(x):
-        axis = case.options.get("axis", -1)
-        axes = axis if isinstance(axis, tuple) else (axis,)
-        moved = np.moveaxis(x, axes, range(-len(axes), 0))
-        rows = np.array([oracles.softmax(row) for row in moved.reshape(-1, np.prod([x.shape[a] for a in axes]))])
-        y = np.moveaxis(rows.reshape(moved.shape), range(-len(axes), 0), axes)
-        return np.log(y) if case.op == "log_softmax" else y
-
-    return of_array
-
-
 class TestProbabilities(checks.OpChecks):
     ops = OPS
-    oracle = staticmethod(oracle)
+    oracle = staticmethod(probabilities.oracle)
 
 
 def test_extreme_logits():

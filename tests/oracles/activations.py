@@ -1,17 +1,122 @@
-"""Activations by definition."""
+"""Activations and their derivatives by definition, in float64, with all digits at both ends of half precision's range."""
 
+import functools
 import math
 
-
-def softmax(row):
-    """Return exp(x_i) / sum_j exp(x_j) of one row, by Python floats."""
-    weights = [math.exp(v) for v in row]
-    return [w / sum(weights) for w in weights]
+import numpy as np
 
 
-def gelu(v, approximate):
-    """Return v times the normal distribution function at v, or times its approximation by tanh."""
-    if approximate:
-        h = math.sqrt(2 / math.pi) * (v + 0.044715 * v**3)
-        return v * 0.5 * (1 + math.tanh(h))
-    return v * 0.5 * math.erfc(-v / math.sqrt(2))
+def oracle(case):
+    """Return the NumPy function that says what the value of a case is."""
+    return functools.partial(VALUES[case.op], **case.options)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def sigmoid_slope(x):
+    return 1 / ((1 + np.exp(-x)) * (1 + np.exp(x)))
+
+
+def normal_distribution(x):
+    return np.vectorize(lambda v: math.erfc(-v / math.sqrt(2)) / 2)(x)
+
+
+def normal_density(x):
+    return np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+
+
+def gelu_argument(x):
+    """Return twice the number of which gelu takes tanh: (1 + tanh(h)) / 2 is the sigmoid of 2 h."""
+    return 2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+
+
+def gelu(x, approximate=True):
+    return x * (sigmoid(gelu_argument(x)) if approximate else normal_distribution(x))
+
+
+def gelu_slope(x, approximate=True):
+    if not approximate:
+        return normal_distribution(x) + x * normal_density(x)
+    twice_slope = 2 * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x**2)
+    return sigmoid(gelu_argument(x)) + x * twice_slope * sigmoid_slope(gelu_argument(x))
+
+
+def mish_slope(x):
+    softplus = np.logaddexp(0, x)
+    return np.tanh(softplus) + x * sigmoid(x) / np.cosh(softplus) ** 2
+
+
+def leaky(x, negative_slope=0.01):
+    return np.where(x >= 0, x, negative_slope * x)
+
+
+def squareplus(x, b=4):
+    root = np.sqrt(x * x + b)
+    return np.where(x < 0, b / (root + np.abs(x)), root + x) / 2
+
+
+def squareplus_slope(x, b=4):
+    root = np.sqrt(x * x + b)
+    return np.where(x < 0, b / (root + np.abs(x)), root + x) / (2 * root)
+
+
+def below(x):
+    return np.minimum(x, 0)
+
+
+def glu(x, axis=-1):
+    a, b = np.split(x, 2, axis)
+    return a * sigmoid(b)
+
+
+SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+
+VALUES = {
+    "relu": lambda x: np.maximum(x, 0),
+    "relu6": lambda x: np.clip(x, 0, 6),
+    "leaky_relu": leaky,
+    "prelu": leaky,
+    "hard_tanh": lambda x: np.clip(x, -1, 1),
+    "hard_sigmoid": lambda x: np.clip(x + 3, 0, 6) / 6,
+    "hard_silu": lambda x: x * np.clip(x + 3, 0, 6) / 6,
+    "sparse_sigmoid": lambda x: np.clip(x + 1, 0, 2) / 2,
+    "sparse_plus": lambda x: np.where(x <= -1, 0, np.where(x >= 1, x, (x + 1) ** 2 / 4)),
+    "elu": lambda x, alpha=1: np.where(x > 0, x, alpha * np.expm1(below(x))),
+    "celu": lambda x, alpha=1: np.where(x > 0, x, alpha * np.expm1(below(x) / alpha)),
+    "selu": lambda x: SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(below(x))),
+    "sigmoid": sigmoid,
+    "tanh": np.tanh,
+    "softplus": lambda x: np.logaddexp(0, x),
+    "log_sigmoid": lambda x: -np.logaddexp(0, -x),
+    "soft_sign": lambda x: x / (1 + np.abs(x)),
+    "squareplus": squareplus,
+    "silu": lambda x: x * sigmoid(x),
+    "mish": lambda x: x * np.tanh(np.logaddexp(0, x)),
+    "gelu": gelu,
+    "glu": glu,
+}
+
+SLOPES = {
+    "relu": lambda x: x > 0,
+    "relu6": lambda x: (x > 0) & (x < 6),
+    "leaky_relu": lambda x, negative_slope=0.01: np.where(x >= 0, 1, negative_slope),
+    "hard_tanh": lambda x: np.abs(x) <= 1,
+    "hard_sigmoid": lambda x: (np.abs(x) < 3) / 6,
+    "hard_silu": lambda x: np.where(x <= -3, 0, np.where(x >= 3, 1, (2 * x + 3) / 6)),
+    "sparse_sigmoid": lambda x: np.where(np.abs(x) < 1, 0.5, np.where(np.abs(x) == 1, 0.25, 0)),
+    "sparse_plus": lambda x: np.clip(x + 1, 0, 2) / 2,
+    "elu": lambda x, alpha=1: np.where(x > 0, 1, alpha * np.exp(below(x))),
+    "celu": lambda x, alpha=1: np.where(x > 0, 1, np.exp(below(x) / alpha)),
+    "selu": lambda x: SELU_SCALE * np.where(x > 0, 1, SELU_ALPHA * np.exp(below(x))),
+    "sigmoid": sigmoid_slope,
+    "tanh": lambda x: 1 / np.cosh(x) ** 2,
+    "softplus": sigmoid,
+    "log_sigmoid": lambda x: sigmoid(-x),
+    "soft_sign": lambda x: 1 / (1 + np.abs(x)) ** 2,
+    "squareplus": squareplus_slope,
+    "silu": lambda x: sigmoid(x) + x * sigmoid_slope(x),
+    "mish": mish_slope,
+    "gelu": gelu_slope,
+}

@@ -1,0 +1,283 @@
+"""Gated activations: a number times a gate P between 0 and 1, of the number itself (or, in glu, of another).
+
+    silu   y = x P(x), P = sigmoid(x)                 dx = g (P + x P')              keeps x
+    mish   y = x P(x), P = tanh(softplus(x))          dx = g (P + x P')              keeps x
+    gelu   y = x P(x), P the normal distribution      dx = g (P + x P')              keeps x
+    glu    y = a P(b), P = sigmoid, (a, b) = x        da = g P(b), db = g a P'(b)    keeps x
+
+The product rule gives each. What P and P' are:
+
+    silu   P' = P (1 - P), so P + x P' = P (1 + x (1 - P)), and 1 - P = sigmoid(-x)
+    mish   with e = exp(x), tanh(log(1 + e)) = ((1 + e)^2 - 1) / ((1 + e)^2 + 1), so with n = e (e + 2)
+           P = n / (n + 2) and, as n' = 2 e (e + 1), P' = 2 n' / (n + 2)^2 = 4 e (e + 1) / (n + 2)^2
+    gelu   P = erfc(-x / sqrt 2) / 2, P' = exp(-x^2 / 2) / sqrt(2 pi); or, where approximate,
+           P = (1 + tanh(h)) / 2 = sigmoid(2 h), P' = P (1 - P) 2 h', with h = sqrt(2 / pi) (x + 0.044715 x^3)
+    glu    as silu, P' = P (1 - P)
+
+Residuals: x. y does not tell x, for the first three turn back near x = -1.
+
+Half precision computes in float32 and is cast once. There no 1 + t is taken of a tanh t near -1, which keeps none of
+its digits, and P comes as two factors, near and far, that are multiplied one by one: for a very negative x, P(x) is too
+small for the dtype where x P(x) is not. Float32 and wider compute P as JAX does, for the others are slower.
+
+References: Hendrycks and Gimpel 2016, arXiv:1606.08415 (gelu, silu); Misra 2019, arXiv:1908.08681 (mish); Dauphin, Fan,
+Auli and Grangier 2017, arXiv:1612.08083 (glu).
+"""
+
+import math
+import operator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxcnn.ops._axes import canonical_axes
+from jaxcnn.ops._dtypes import as_floating, is_half, widen
+from jaxcnn.ops._exponentials import Factors, sigmoid_factors, sigmoid_slope_factors
+from jaxcnn.ops._rule import elementwise
+
+
+def silu(x: jax.Array) -> jax.Array:
+    """Multiply every element by the sigmoid of it, also called swish.
+
+    The activation of EfficientNet and YOLO; `hard_silu` is the sibling without exponential.
+
+    Math:
+      y = x P, P = sigmoid(x). VJP: dx = g P (1 + x (1 - P)).
+
+    Args:
+      x: floating, any shape.
+
+    Returns:
+      An array of the shape and dtype of x.
+
+    Gradient:
+      Smooth; 0 at -infinity, where jax.nn has nan, and 1 at infinity.
+
+    Raises:
+      TypeError: x is not floating.
+
+    Example:
+      >>> import jax.numpy as jnp, jaxcnn
+      >>> print("{:.4f} {:.4f}".format(*jaxcnn.silu(jnp.array([-jnp.inf, 1.0]))))
+      -0.0000 0.7311
+
+    References:
+      Hendrycks and Gimpel 2016, arXiv:1606.08415; Ramachandran, Zoph and Le 2017, arXiv:1710.05941.
+    """
+    return _silu(as_floating("x", x))
+
+
+def _within(x: jax.Array, low: float, high: float) -> jax.Array:
+    """Return x, or the bound beyond which the gate and its slope are constant: infinity times 0 would be nan."""
+    return jnp.clip(x, low, high)
+
+
+def _silu_impl(x: jax.Array) -> jax.Array:
+    wide = jnp.maximum(widen(x), -1000.0)
+    near, far = sigmoid_factors(wide, is_half(x))
+    return (wide * near * far).astype(x.dtype)
+
+
+def _silu_cotangent(x: jax.Array, g: jax.Array) -> jax.Array:
+    wide = _within(widen(x), -1000.0, 1000.0)
+    near, far = sigmoid_factors(wide, is_half(x))
+    return (widen(g) * near * (far * (1 + wide * (1 - near * far)))).astype(g.dtype)
+
+
+_silu = elementwise("silu", _silu_impl, residual=lambda x, y: x, cotangent=_silu_cotangent)
+
+
+def mish(x: jax.Array) -> jax.Array:
+    """Multiply every element by the tanh of its softplus.
+
+    The activation of YOLOv4; `silu` is much like it.
+
+    Math:
+      y = x P, P = tanh(log(1 + exp(x))) = n / (n + 2), n = exp(x) (exp(x) + 2).
+      VJP: dx = g (P + 4 x exp(x) (exp(x) + 1) / (n + 2)^2).
+
+    Args:
+      x: floating, any shape.
+
+    Returns:
+      An array of the shape and dtype of x.
+
+    Gradient:
+      Smooth; 0 at -infinity and 1 at infinity, where jax.nn has nan.
+
+    Raises:
+      TypeError: x is not floating.
+
+    Example:
+      >>> import jax.numpy as jnp, jaxcnn
+      >>> print("{:.4f} {:.4f}".format(*jaxcnn.mish(jnp.array([-jnp.inf, 1.0]))))
+      -0.0000 0.8651
+
+    References:
+      Misra 2019, "Mish: a self regularized non-monotonic activation function", arXiv:1908.08681.
+    """
+    return _mish(as_floating("x", x))
+
+
+def _mish_terms(x: jax.Array, half: bool) -> tuple[jax.Array | float, jax.Array, jax.Array, jax.Array]:
+    """Return near and far with near * far = exp(x), exp(x), and 1 / (n + 2)."""
+    if half:
+        root = jnp.exp(x / 2)
+        near, far = jnp.where(x < 0, root, 1.0), jnp.where(x < 0, root, root * root)
+    else:
+        near, far = 1.0, jnp.exp(x)
+    e = near * far
+    return near, far, e, 1 / (e * (e + 2) + 2)
+
+
+def _mish_impl(x: jax.Array) -> jax.Array:
+    wide = jnp.maximum(widen(x), -1000.0)
+    near, far, e, share = _mish_terms(jnp.minimum(wide, 40.0), is_half(x))
+    return (wide * near * (far * ((e + 2) * share))).astype(x.dtype)
+
+
+def _mish_cotangent(x: jax.Array, g: jax.Array) -> jax.Array:
+    wide = _within(widen(x), -1000.0, 40.0)
+    near, far, e, share = _mish_terms(wide, is_half(x))
+    slope = (e + 2) * share + wide * (4 * (e + 1) * share * share)
+    return (widen(g) * near * (far * slope)).astype(g.dtype)
+
+
+_mish = elementwise("mish", _mish_impl, residual=lambda x, y: x, cotangent=_mish_cotangent)
+
+
+def gelu(x: jax.Array, approximate: bool = True) -> jax.Array:
+    """Multiply every element by the normal distribution function of it.
+
+    The smooth activation of ConvNeXt and of transformers; `relu` is cheaper.
+
+    Math:
+      y = x P(x), P(x) = erfc(-x / sqrt(2)) / 2, or with tanh as in the module's text where `approximate`.
+      VJP: dx = g (P(x) + x P'(x)).
+
+    Args:
+      x: floating, any shape.
+      approximate: whether to take tanh, as jax.nn does by default; it is static.
+
+    Returns:
+      An array of the shape and dtype of x.
+
+    Gradient:
+      Smooth; 0 at -infinity and 1 at infinity, where jax.nn has nan.
+
+    Raises:
+      TypeError: x is not floating, or approximate is not a bool.
+
+    Example:
+      >>> import jax.numpy as jnp, jaxcnn
+      >>> print(jaxcnn.gelu(jnp.array([0.0, 10.0])))
+      [ 0. 10.]
+
+    References:
+      Hendrycks and Gimpel 2016, "Gaussian error linear units", arXiv:1606.08415.
+    """
+    if not isinstance(approximate, bool):
+        raise TypeError(f"approximate (={approximate!r}) must be a static bool")
+    return _gelu(as_floating("x", x), approximate)
+
+
+_SLOPE_OF_H = math.sqrt(2 / math.pi)  # at x = 0
+
+
+def _gelu_factors(x: jax.Array, approximate: bool, half: bool) -> Factors:
+    """Return near and far with near * far = P(x); half says whether x was in half precision."""
+    if approximate:
+        h = _SLOPE_OF_H * (x + 0.044715 * x * x * x)
+        return sigmoid_factors(2 * h, half) if half else (1.0, (1 + jnp.tanh(h)) / 2)
+    if not half:
+        return 1.0, jax.lax.erfc(x * -math.sqrt(0.5)) / 2
+    # P(x) below -12.5 is taken to fall as exp(-x^2 / 2) / |x|, which is 0.1 % off where x P(x) is last above 0.
+    nearest = jnp.maximum(x, -12.5)
+    root = jnp.exp((nearest - x) * (nearest + x) / 4)
+    return root, jax.lax.erfc(nearest * -math.sqrt(0.5)) / 2 * root * (-12.5 / jnp.minimum(x, -12.5))
+
+
+def _gelu_impl(x: jax.Array, approximate: bool) -> jax.Array:
+    wide, half = jnp.maximum(widen(x), -30.0), is_half(x)
+    near, far = _gelu_factors(jnp.minimum(wide, 30.0) if half else wide, approximate, half)
+    return (wide * near * far).astype(x.dtype)
+
+
+def _gelu_cotangent(x: jax.Array, g: jax.Array, approximate: bool) -> jax.Array:
+    wide, wide_g, half = _within(widen(x), -30.0, 30.0), widen(g), is_half(x)
+    near, far = _gelu_factors(wide, approximate, half)
+    if approximate:
+        slope = wide * (2 * _SLOPE_OF_H) * (1 + 0.134145 * wide * wide) * (1 - near * far)
+        return (wide_g * near * (far * (1 + slope))).astype(g.dtype)
+    if not half:
+        z = wide * -math.sqrt(0.5)  # exp(-z^2) is a part of erfc(z) too
+        return g * (far + wide * (jnp.exp(-jnp.square(z)) * math.sqrt(0.5 / math.pi)))
+    root = jnp.exp(wide * wide / -4) * (0.5 / math.pi) ** 0.25
+    return (wide_g * near * far + wide_g * root * (wide * root)).astype(g.dtype)
+
+
+_gelu = elementwise("gelu", _gelu_impl, residual=lambda x, y, approximate: x, cotangent=_gelu_cotangent, static=1)
+
+
+def glu(x: jax.Array, axis: int = -1) -> jax.Array:
+    """Multiply the first half of an axis by the sigmoid of the second half.
+
+    The gate of gated convolutions: give a convolution twice the channels and call this.
+
+    Math:
+      y = a P(b), P = sigmoid, (a, b) the halves of x. VJP: da = g P(b), db = g a P(b) (1 - P(b)), dx = (da, db).
+
+    Args:
+      x: floating, of an even size along `axis`.
+      axis: the axis that is halved; it is static.
+
+    Returns:
+      An array in the dtype of x, of half its size along `axis`.
+
+    Gradient:
+      Smooth.
+
+    Raises:
+      TypeError: x is not floating, or axis is not an int.
+      ValueError: axis is out of range, or of an odd size or none.
+
+    Example:
+      >>> import jax.numpy as jnp, jaxcnn
+      >>> print(jaxcnn.glu(jnp.array([2.0, 4.0, 0.0, 100.0])))
+      [1. 4.]
+
+    References:
+      Dauphin, Fan, Auli and Grangier 2017, "Language modeling with gated convolutional networks", arXiv:1612.08083.
+    """
+    x = as_floating("x", x)
+    return _glu(x, _halved_axis(axis, x.shape))
+
+
+def _halved_axis(axis: Any, shape: tuple[int, ...]) -> int:
+    try:
+        (halved,) = canonical_axes(operator.index(axis), shape)
+    except TypeError:
+        raise TypeError(f"axis (={axis!r}) must be an int") from None
+    if shape[halved] % 2:
+        raise ValueError(f"axis (={axis!r}) must have an even size, in an array of shape {shape}")
+    return halved
+
+
+def _glu_impl(x: jax.Array, axis: int) -> jax.Array:
+    a, b = jnp.split(widen(x), 2, axis)
+    near, far = sigmoid_factors(b, is_half(x))
+    return (a * near * far).astype(x.dtype)
+
+
+def _glu_cotangent(x: jax.Array, g: jax.Array, axis: int) -> jax.Array:
+    a, b = jnp.split(widen(x), 2, axis)
+    wide_g, half = widen(g), is_half(x)
+    near, far = sigmoid_factors(b, half)
+    da = wide_g * near * far
+    near, far = sigmoid_slope_factors(b, half)
+    db = wide_g * near * (a * far)
+    return jnp.concatenate([da, db], axis).astype(g.dtype)
+
+
+_glu = elementwise("glu", _glu_impl, residual=lambda x, y, axis: x, cotangent=_glu_cotangent, static=1)
