@@ -1,20 +1,29 @@
-"""Layers that only move elements.
+"""Layers that only move elements, each to one place.
 
 flatten, forward: y[n, j] = x[n, p, c], where j numbers the positions p and channels c in row-major order.
 
-Derivation. Each y is one x, and each x is read once: dx[n, p, c] = g[n, j], the same renaming backwards.
+depth_to_space, forward, with blocks of b elements along each spatial axis: y[n, p b + k, c] = x[n, p, (k, c)], where
+the position k in the block and the channel c number x's channels in row-major order, c last: the blocks lie in one
+piece, as in TensorFlow, and as in ONNX's mode DCR (depth, column, row). space_to_depth is the way back.
+
+Derivation. Each y is one x, and each x is read once, so dx is g under the same renaming backwards: of flatten
+dx[n, p, c] = g[n, j]; of depth_to_space it is space_to_depth of g, and the other way round.
 
 Residuals: none; the shape of x is static.
+
+References: Shi et al. 2016, "Real-time single image and video super-resolution using an efficient sub-pixel
+convolutional neural network", arXiv:1609.05158.
 """
 
 import functools
 import math
+from typing import Any
 
 import jax
 
 from jaxcnn.ops._dtypes import as_array
 from jaxcnn.ops._rule import compiled
-from jaxcnn.ops._window import canonical_ints
+from jaxcnn.ops._window import Ints, canonical_ints, spatial_rank_of
 
 
 def flatten(x: jax.Array, *, batch_rank: int = 1) -> jax.Array:
@@ -74,3 +83,144 @@ def _flatten_bwd(shape: tuple[int, ...], batch_rank: int, residuals: None, g: ja
 
 _flatten.defvjp(_flatten_fwd, _flatten_bwd)
 _compiled_flatten = compiled(_flatten, "flatten", static_argnums=(1, 2))
+
+
+def depth_to_space(x: jax.Array, block_size: Any) -> jax.Array:
+    """Turn channels into blocks of positions.
+
+    Upsampling without arithmetic, after a convolution that makes enough channels; `space_to_depth` is the way back, and
+    `upsample_nearest` the sibling that repeats elements.
+
+    Math:
+      y[n, p * block_size + k, c] = x[n, p, j], j = (k, c) in row-major order: mode DCR of ONNX, as in TensorFlow.
+      VJP: dx = space_to_depth(g).
+
+    Args:
+      x: `[*batch, *spatial, C]`, any dtype; the elements of a block must divide C.
+      block_size: an int for all axes but the first and the last, or one for each spatial axis.
+
+    Returns:
+      `[*batch, *(spatial * block_size), C / elements of a block]` in the dtype of x.
+
+    Gradient:
+      Linear, so there are no kinks.
+
+    Raises:
+      TypeError: block_size is neither an int nor ints.
+      ValueError: the blocks do not divide the channels, or x has no such spatial axes.
+
+    Example:
+      >>> import jax.numpy as jnp, jaxcnn
+      >>> print(jaxcnn.depth_to_space(jnp.arange(4).reshape(1, 1, 1, 4), 2)[0, :, :, 0])
+      [[0 1]
+       [2 3]]
+
+    References:
+      Shi et al. 2016, arXiv:1609.05158.
+    """
+    x = as_array(x)
+    blocks = _canonical_blocks(block_size, x.ndim)
+    if x.shape[-1] % math.prod(blocks):
+        raise ValueError(
+            f"block_size (={block_size!r}) must make blocks whose elements (={math.prod(blocks)}) divide the channels "
+            f"(={x.shape[-1]})"
+        )
+    return _compiled_depth_to_space(x, blocks)
+
+
+def space_to_depth(x: jax.Array, block_size: Any) -> jax.Array:
+    """Turn blocks of positions into channels.
+
+    Downsampling that loses nothing; `depth_to_space` is the way back.
+
+    Math:
+      y[n, p, j] = x[n, p * block_size + k, c], j = (k, c) in row-major order, as in TensorFlow.
+      VJP: dx = depth_to_space(g).
+
+    Args:
+      x: `[*batch, *spatial, C]`, any dtype.
+      block_size: an int for all axes but the first and the last, or one for each spatial axis; it divides the axis.
+
+    Returns:
+      `[*batch, *(spatial / block_size), C * elements of a block]` in the dtype of x.
+
+    Gradient:
+      Linear, so there are no kinks.
+
+    Raises:
+      TypeError: block_size is neither an int nor ints.
+      ValueError: the blocks do not divide the spatial axes, or x has no such axes.
+
+    Example:
+      >>> import jax.numpy as jnp, jaxcnn
+      >>> print(jaxcnn.space_to_depth(jnp.arange(4).reshape(1, 2, 2, 1), 2))
+      [[[[0 1 2 3]]]]
+
+    References:
+      Shi et al. 2016, arXiv:1609.05158.
+    """
+    x = as_array(x)
+    blocks = _canonical_blocks(block_size, x.ndim)
+    spatial = x.shape[-len(blocks) - 1 : -1]
+    if any(n % b for n, b in zip(spatial, blocks, strict=True)):
+        raise ValueError(f"block_size (={block_size!r}) must divide the spatial axes of x (shape {x.shape})")
+    return _compiled_space_to_depth(x, blocks)
+
+
+def _canonical_blocks(block_size: Any, ndim: int) -> Ints:
+    return canonical_ints("block_size", block_size, spatial_rank_of("block_size", block_size, ndim))
+
+
+def _depth_to_space_impl(x: jax.Array, blocks: Ints) -> jax.Array:
+    batch, spatial = x.shape[: -len(blocks) - 1], x.shape[-len(blocks) - 1 : -1]
+    channels = x.shape[-1] // math.prod(blocks)
+    apart = x.reshape(*batch, *spatial, *blocks, channels)
+    first, rank = len(batch), len(blocks)
+    pairs = [axis for a in range(first, first + rank) for axis in (a, a + rank)]
+    moved = apart.transpose(*range(first), *pairs, apart.ndim - 1)
+    return moved.reshape(*batch, *(n * b for n, b in zip(spatial, blocks, strict=True)), channels)
+
+
+def _space_to_depth_impl(x: jax.Array, blocks: Ints) -> jax.Array:
+    batch, spatial = x.shape[: -len(blocks) - 1], x.shape[-len(blocks) - 1 : -1]
+    pairs = [(n // b, b) for n, b in zip(spatial, blocks, strict=True)]
+    apart = x.reshape(*batch, *(size for pair in pairs for size in pair), x.shape[-1])
+    first, end = len(batch), apart.ndim - 1
+    moved = apart.transpose(*range(first), *range(first, end, 2), *range(first + 1, end, 2), end)
+    return moved.reshape(*batch, *(n for n, _ in pairs), x.shape[-1] * math.prod(blocks))
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _depth_to_space(x: jax.Array, blocks: Ints) -> jax.Array:
+    return _depth_to_space_impl(x, blocks)
+
+
+def _depth_to_space_fwd(x: jax.Array, blocks: Ints) -> tuple[jax.Array, None]:
+    return _depth_to_space_impl(x, blocks), None
+
+
+def _depth_to_space_bwd(blocks: Ints, residuals: None, g: jax.Array) -> tuple[jax.Array]:
+    del residuals
+    return (_space_to_depth_impl(g, blocks),)
+
+
+_depth_to_space.defvjp(_depth_to_space_fwd, _depth_to_space_bwd)
+_compiled_depth_to_space = compiled(_depth_to_space, "depth_to_space", static_argnums=(1,))
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _space_to_depth(x: jax.Array, blocks: Ints) -> jax.Array:
+    return _space_to_depth_impl(x, blocks)
+
+
+def _space_to_depth_fwd(x: jax.Array, blocks: Ints) -> tuple[jax.Array, None]:
+    return _space_to_depth_impl(x, blocks), None
+
+
+def _space_to_depth_bwd(blocks: Ints, residuals: None, g: jax.Array) -> tuple[jax.Array]:
+    del residuals
+    return (_depth_to_space_impl(g, blocks),)
+
+
+_space_to_depth.defvjp(_space_to_depth_fwd, _space_to_depth_bwd)
+_compiled_space_to_depth = compiled(_space_to_depth, "space_to_depth", static_argnums=(1,))

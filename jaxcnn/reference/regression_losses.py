@@ -1,0 +1,74 @@
+"""Losses of an error in plain jax.numpy, with the values of optax, differentiated by JAX."""
+
+import jax
+import jax.numpy as jnp
+
+from jaxcnn.reference._losses import elementwise
+
+
+def _error(predictions: jax.Array, targets: jax.Array | None) -> tuple[jax.Array]:
+    return (predictions if targets is None else predictions - targets,)
+
+
+def squared_error(
+    predictions: jax.Array,
+    targets: jax.Array | None = None,
+    *,
+    where: jax.Array | None = None,
+    reduction: str = "none",
+) -> jax.Array:
+    """Square the difference; the autodiff twin of `jaxcnn.squared_error`."""
+    return elementwise(lambda e: e**2, _error(predictions, targets), where, reduction)
+
+
+def l2_loss(
+    predictions: jax.Array,
+    targets: jax.Array | None = None,
+    *,
+    where: jax.Array | None = None,
+    reduction: str = "none",
+) -> jax.Array:
+    """Take half the squared difference; the autodiff twin of `jaxcnn.l2_loss`."""
+    return elementwise(lambda e: 0.5 * e**2, _error(predictions, targets), where, reduction)
+
+
+def absolute_error(
+    predictions: jax.Array,
+    targets: jax.Array | None = None,
+    *,
+    where: jax.Array | None = None,
+    reduction: str = "none",
+) -> jax.Array:
+    """Take the absolute difference; the autodiff twin of `jaxcnn.absolute_error`."""
+    return elementwise(jnp.abs, _error(predictions, targets), where, reduction)
+
+
+def huber_loss(
+    predictions: jax.Array,
+    targets: jax.Array | None = None,
+    delta: float = 1.0,
+    *,
+    where: jax.Array | None = None,
+    reduction: str = "none",
+) -> jax.Array:
+    """Take the squared difference up to delta, a line beyond; the autodiff twin of `jaxcnn.huber_loss`."""
+
+    def huber(error: jax.Array) -> jax.Array:
+        size = jnp.abs(error)
+        quadratic = jnp.minimum(size, delta)
+        return 0.5 * quadratic**2 + delta * (size - quadratic)
+
+    return elementwise(huber, _error(predictions, targets), where, reduction)
+
+
+def log_cosh(
+    predictions: jax.Array,
+    targets: jax.Array | None = None,
+    *,
+    where: jax.Array | None = None,
+    reduction: str = "none",
+) -> jax.Array:
+    """Take the logarithm of the hyperbolic cosine; the autodiff twin of `jaxcnn.log_cosh`."""
+    return elementwise(
+        lambda e: jnp.logaddexp(e, -e) - jnp.log(2.0).astype(e.dtype), _error(predictions, targets), where, reduction
+    )
