@@ -6,19 +6,26 @@ and paddings, windows larger and smaller than the stride each occur: symmetric c
 
 from jaxcnn.gradcheck.cases import (
     activations,
+    attention,
     convolution,
     linear,
     losses,
     norms,
+    padding,
     pooling,
     probabilities,
     rearrange,
+    regularization,
+    resampling,
+    unfolding,
 )
 from jaxcnn.gradcheck.cases._case import Case as Case
 from jaxcnn.gradcheck.cases._case import Classes as Classes
 from jaxcnn.gradcheck.cases._case import Distinct as Distinct
 from jaxcnn.gradcheck.cases._case import Mask as Mask
 from jaxcnn.gradcheck.cases._case import Normal as Normal
+from jaxcnn.gradcheck.cases._case import Places as Places
+from jaxcnn.gradcheck.cases._case import Uniform as Uniform
 from jaxcnn.gradcheck.cases._case import Weights as Weights
 
 CASES: tuple[Case, ...] = (
@@ -30,6 +37,11 @@ CASES: tuple[Case, ...] = (
     *norms.CASES,
     *probabilities.CASES,
     *losses.CASES,
+    *padding.CASES,
+    *unfolding.CASES,
+    *resampling.CASES,
+    *regularization.CASES,
+    *attention.CASES,
 )
 
 
