@@ -10,13 +10,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 try:
     from jaxcnn._cli import fail, parse, print_line, require, run
-    from jaxcnn.benchmark import environment, plot, report, runs, tables
+    from jaxcnn.benchmark import environment, plot, report, residuals, runs, tables
+    from jaxcnn.benchmark.cases import ROWS
     from jaxcnn.benchmark.measure import Effort, Measurement
     from jaxcnn.benchmark.torch_peer import PeerError, TorchPeer
 except KeyboardInterrupt:  # the imports take a second or two
@@ -74,12 +75,22 @@ class Scaling(Options):
     """Time the functions without jit, too."""
 
 
-COMMANDS: Any = Ops | Models | Scaling
+@dataclasses.dataclass
+class Residuals:
+    """Count the bytes that each layer keeps for its backward pass; nothing is timed."""
+
+    filter: str = ""
+    """Take only the rows whose name contains this text, such as "pool"."""
 
 
-def main(options: Ops | Models | Scaling) -> int:
+COMMANDS: Any = Ops | Models | Scaling | Residuals
+
+
+def main(options: Ops | Models | Scaling | Residuals) -> int:
     """Run the command, print its table, and return the exit status."""
-    rich_console, rich_progress, rich_table = require("rich.console", "rich.progress", "rich.table", extra="train")
+    if isinstance(options, Residuals):
+        return _print_residuals(options)
+    rich_console, rich_progress = require("rich.console", "rich.progress", extra="train")
     table: Any = type(options).__name__.lower()
     chosen = _check(options, table)
     if options.xla_flags and os.environ.get("XLA_FLAGS") != options.xla_flags:
@@ -99,13 +110,8 @@ def main(options: Ops | Models | Scaling) -> int:
     if options.markdown or table == "scaling":
         print_line(tables.markdown(table, [measurement.to_dict() for measurement in measurements]))
     else:
-        console = rich_console.Console()
-        if not console.is_terminal:
-            console.width = 240
-        grid = rich_table.Table(*report.HEADINGS, title="times in ms, ± half the distance of the quartiles")
-        for measurement in measurements:
-            grid.add_row(*report.full_row(measurement))
-        console.print(grid)
+        cells = [report.full_row(measurement) for measurement in measurements]
+        _print_grid(report.HEADINGS, cells, "times in ms, ± half the distance of the quartiles")
     _print_summary(report.summary(measurements))
     if options.json is not None:
         print_line(f"wrote {options.json}")
@@ -114,6 +120,27 @@ def main(options: Ops | Models | Scaling) -> int:
         plot.save(options.plot, measurements, title)
         print_line(f"wrote {options.plot}")
     return 0
+
+
+def _print_residuals(options: Residuals) -> int:
+    found = [residuals.residuals_of(row) for row in ROWS if options.filter in row.name]
+    if not found:
+        fail(f"--filter (={options.filter!r}) must be part of the name of a row, such as 'max-pool'")
+    _print_grid(residuals.HEADINGS, [row.cells for row in found], "residuals: what is kept for the backward pass")
+    larger = [row.row for row in found if row.manual > row.jax_grad]
+    print_line(f"larger than those of jax.grad: {', '.join(larger) or 'none'}")
+    return 0
+
+
+def _print_grid(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
+    rich_console, rich_table = require("rich.console", "rich.table", extra="train")
+    console = rich_console.Console()
+    if not console.is_terminal:
+        console.width = 240
+    grid = rich_table.Table(*headings, title=title)
+    for row in rows:
+        grid.add_row(*row)
+    console.print(grid)
 
 
 def _check(options: Ops | Models | Scaling, table: runs.Table) -> list[runs.Item]:

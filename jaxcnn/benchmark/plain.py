@@ -35,16 +35,23 @@ def _normalize(x: jax.Array, axes: tuple[int, ...], scale: jax.Array, bias: jax.
 
 
 def row_layers(ops: Any) -> SimpleNamespace:
-    """Return all layers of the rows: those of `ops`, batch norm without its statistics, and a scan.
+    """Return all layers of the rows: those of `ops`, without statistics, with floating indices; a scan, a vmap.
 
     Args:
       ops: `jaxcnn.ops` or `jaxcnn.reference`.
     """
     more = {
         "batch_norm": lambda x, scale, bias: ops.batch_norm(x, scale, bias)[0],
+        "max_pool_with_indices": lambda x, **options: _with_float_indices(*ops.max_pool_with_indices(x, **options)),
         "conv_in_scan": lambda x, kernels: conv_in_scan(ops, x, kernels),
+        "dkernel_by_example": lambda x, g, window: dkernel_by_example(ops, x, g, window),
     }
     return SimpleNamespace(**{**vars(ops), **more})
+
+
+def _with_float_indices(y: jax.Array, indices: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return both with a cotangent each, that of the indices without effect."""
+    return y, indices.astype(y.dtype)
 
 
 def network_layers(ops: Any) -> SimpleNamespace:
@@ -55,6 +62,23 @@ def network_layers(ops: Any) -> SimpleNamespace:
     """
     norms = {"batch_norm": batch_norm, "layer_norm": layer_norm} if ops is jaxcnn.reference else {}
     return SimpleNamespace(**{**vars(row_layers(ops)), **norms})
+
+
+def dkernel_by_example(ops: Any, x: jax.Array, g: jax.Array, window: tuple[int, ...]) -> jax.Array:
+    """Return the gradient of a kernel for every example apart.
+
+    Args:
+      ops: where `conv` comes from.
+      x: `[N, *spatial, C_in]`.
+      g: `[N, *spatial, C_out]`, the cotangents.
+      window: the window's size.
+    """
+    kernel = jnp.zeros((*window, x.shape[-1], g.shape[-1]), x.dtype)
+
+    def of_one(x: jax.Array, g: jax.Array) -> jax.Array:
+        return jax.vjp(lambda k: ops.conv(x, k), kernel)[1](g)[0]
+
+    return jax.vmap(of_one)(x, g)
 
 
 def conv_in_scan(ops: Any, x: jax.Array, kernels: jax.Array) -> jax.Array:

@@ -42,6 +42,8 @@ def test_a_tensor_keeps_its_shape_and_lies_as_the_format_says(torch, layout):
 @needs_torch
 @pytest.mark.parametrize("row", [row for row in ROWS if "input_dilation" not in row.options], ids=lambda row: row.name)
 def test_the_value_of_every_row_is_that_of_the_reference(torch, row):
+    if not hasattr(torch_layers.TorchLayers(torch), row.op):
+        pytest.skip("PyTorch has no such layer as one call, or a random one")
     row = row.shrunk()
     arrays = row.arrays()
     expected = row.function(plain.row_layers(jaxcnn.reference))(*arrays)

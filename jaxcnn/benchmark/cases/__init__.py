@@ -6,12 +6,16 @@ arrays by the names of its parameters, and its options. A column of PyTorch need
 
 from jaxcnn.benchmark.cases import (
     activations,
+    attention,
     convolution,
     linear,
     losses,
     norms,
     pooling,
     probabilities,
+    rearrange,
+    regularization,
+    resampling,
 )
 from jaxcnn.benchmark.cases._row import Input as Input
 from jaxcnn.benchmark.cases._row import Row as Row
@@ -26,4 +30,8 @@ ROWS: tuple[Row, ...] = (
     *norms.ROWS,
     *probabilities.ROWS,
     *losses.ROWS,
+    *rearrange.ROWS,
+    *resampling.ROWS,
+    *regularization.ROWS,
+    *attention.ROWS,
 )

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-Kind = Literal["normal", "classes", "distribution"]
+Kind = Literal["normal", "held", "classes", "distribution"]
 
 IMAGES = (64, 32, 32, 64)  # the input of layers whose cost is that of their bytes
 
@@ -18,7 +18,8 @@ class Input:
     Attributes:
       name: that of the parameter, which is positional; its cotangent is `d{name}`.
       shape: of the array.
-      kind: "normal" is differentiated; "classes" are class numbers below ten, "distribution" weights of classes.
+      kind: "normal" is differentiated, "held" is normal and is not; "classes" are class numbers below ten,
+        "distribution" weights of classes.
     """
 
     name: str
@@ -30,7 +31,7 @@ class Input:
         if self.kind == "classes":
             return random.integers(10, size=self.shape).astype(np.int32)
         values = random.standard_normal(self.shape).astype(np.float32)
-        if self.kind == "normal":
+        if self.kind in ("normal", "held"):
             return values
         weights = np.exp(values)
         return weights / weights.sum(-1, keepdims=True)
@@ -62,7 +63,8 @@ class Row:
     @property
     def parts(self) -> tuple[str, ...]:
         """What is timed: the value, each cotangent alone, and all of these in one program."""
-        return ("forward", *(f"d{self.inputs[i].name}" for i in self.differentiated), "all")
+        cotangents = [f"d{self.inputs[i].name}" for i in self.differentiated]
+        return ("forward", *cotangents, "all") if cotangents else ("forward",)
 
     @property
     def shapes(self) -> str:
@@ -89,8 +91,12 @@ class Row:
         spatial = tuple(min(size, 8) for size in first.shape[1:-1])
         inputs = [dataclasses.replace(first, shape=(2, *spatial, first.shape[-1]))]
         for array in rest:
-            of_examples = array.kind != "normal" or array.name == "targets"
-            inputs.append(dataclasses.replace(array, shape=(2, *array.shape[1:])) if of_examples else array)
+            if array.kind == "held":
+                inputs.append(dataclasses.replace(array, shape=(2, *spatial, array.shape[-1])))
+            elif array.kind != "normal" or array.name == "targets":
+                inputs.append(dataclasses.replace(array, shape=(2, *array.shape[1:])))
+            else:
+                inputs.append(array)
         return dataclasses.replace(self, inputs=tuple(inputs))
 
 
