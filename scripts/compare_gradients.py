@@ -43,6 +43,8 @@ class Options:
 
     only: str = ""
     """Take only the cases whose name contains this text, such as "max_pool" or "lenet"."""
+    every_case: bool = False
+    """Take every case of a layer where `only` names none, instead of its first: minutes."""
     dtypes: tuple[Literal["float64", "float32", "bfloat16", "float16"], ...] = suite.DTYPES
     """The dtypes to compare in."""
     json: Path | None = None
@@ -52,7 +54,8 @@ class Options:
 def main(options: Options) -> int:
     """Run the comparison, print it, and return the exit status."""
     rich_console, rich_progress, rich_table = require("rich.console", "rich.progress", "rich.table", extra="train")
-    subjects = [subject for subject in suite.SUBJECTS if options.only in subject.name]
+    of_all = suite.SUBJECTS if options.only or options.every_case else suite.FIRST_SUBJECTS
+    subjects = [subject for subject in of_all if options.only in subject.name]
     if not subjects:
         fail(f"--only (={options.only!r}) must be part of the name of a case, such as {suite.SUBJECTS[0].name!r}")
     if not options.dtypes:

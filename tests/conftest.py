@@ -5,13 +5,14 @@ from pathlib import Path
 import jax
 import pytest
 
+QUICK = ("ops", "algorithms", "gradcheck", "models", "walkthrough")  # thousands of small programs
 STRICT = ("ops", "algorithms", "gradcheck")  # optax's adam needs the standard promotion, so training is not among them
 
 
 def pytest_addoption(parser):
     group = parser.getgroup("jaxcnn")
     group.addoption("--full", action="store_true", help="also run the tests that take minutes")
-    group.addoption("--configurations", type=int, default=160, help="how many random configurations to try")
+    group.addoption("--configurations", type=int, default=80, help="how many random configurations to try")
     group.addoption("--configurations-seed", type=int, default=0, help="where the random configurations start")
 
 
@@ -22,6 +23,27 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(config, items):
     if not config.getoption("--full"):
         items[:] = [item for item in items if item.get_closest_marker("full") is None]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def little_memory():
+    """Forget the programs of a file when it is done: together they are some gigabytes."""
+    yield
+    jax.clear_caches()
+
+
+@pytest.fixture(autouse=True)
+def compilation(request):
+    """Compile the many small programs of some tests without most optimizations, in half the time, but for `--full`.
+
+    What XLA makes of the layers when it optimizes is seen by all other tests: random configurations, the rows of the
+    benchmark, the networks of the benchmark and of training.
+    """
+    quick = not request.config.getoption("--full") and Path(request.path).parent.name in QUICK
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", quick or before)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
 
 
 @pytest.fixture(autouse=True)

@@ -44,6 +44,18 @@ def test_right_rules_are_green(script, tmp_path, capsys):
     assert set(document["comparisons"][0]["finite_differences"]) == {"x", "kernel", "bias"}
 
 
+def test_one_case_of_every_layer_and_every_network_are_compared_unless_all_are_asked_for(script, monkeypatch, capsys):
+    taken = []
+    monkeypatch.setattr(script.suite, "run", lambda subjects, _: taken.append([s.name for s in subjects]) or iter([]))
+    for options in (script.Options(), script.Options(every_case=True), script.Options(only="dense")):
+        script.main(options)
+    first, every, dense = taken
+    assert {"dense with bias", "lenet", "tutorial"} < set(first) < set(every)
+    assert len(first) == len(public_ops := {case.op for case in script.suite.CASES}) + 2
+    assert {name.split()[0] for name in first} >= public_ops
+    assert dense == [name for name in every if "dense" in name]
+
+
 def test_a_wrong_rule_is_red_and_named(script, monkeypatch, capsys):
     @jax.custom_vjp
     def relu(x):

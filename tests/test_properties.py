@@ -1,29 +1,24 @@
-"""Random convolutions and pools: value and VJP are those of the reference, and linear ops are adjoint to their VJP.
+"""Random configurations of every layer, valid ones and spoiled ones, and of every algorithm of a convolution.
 
-So are the parts of each algorithm of a convolution those of lax.
-
-`--configurations N` tries N of them (160 by default), from `--configurations-seed` on.
+`--configurations N` tries N of them (80 by default), from `--configurations-seed` times N on. What is tried of a layer
+is said in `tests.random_configurations`, a command that goes on for hours if wanted; the parts of each algorithm of a
+convolution are those of lax.
 """
-
-import functools
 
 import hypothesis
 import hypothesis.strategies as st
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
-import jaxcnn
 from jaxcnn.algorithms import choice
-from jaxcnn.gradcheck import compare
 from jaxcnn.gradcheck.cases import Normal
 from jaxcnn.gradcheck.tolerances import rtol_of
+from tests import random_configurations
 from tests.algorithms.algorithm_checks import AlgorithmCase, compiled, operands_of
 from tests.checks import assert_close
 
 CHUNKS = 8  # so that workers share the load
-DTYPES = st.sampled_from(["float64", "float64", "float32", "bfloat16", "float16"])
 
 
 def pytest_generate_tests(metafunc):
@@ -80,18 +75,6 @@ def convolutions(draw, algorithms=(None, None, None, *ALGORITHMS)):
     return (*batch, *sizes, c_kernel * groups), (*window, c_kernel, c_out), options
 
 
-@st.composite
-def pools(draw):
-    """Draw the operand's shape and the arguments of a pool in one to three dimensions."""
-    rank = draw(st.sampled_from([1, 2, 2, 2, 3]))
-    sizes = tuple(draw(st.integers(1, 7)) for _ in range(rank))
-    window = tuple(draw(st.integers(1, 4)) for _ in range(rank))
-    padding = draw(paddings(sizes, window))
-    strides = draw(st.one_of(st.none(), st.integers(1, 4), st.tuples(*[st.integers(1, 3)] * rank)))
-    batch = draw(st.sampled_from([(2,), (1,), (), (2, 2)]))
-    return (*batch, *sizes, draw(st.integers(1, 3))), (window, strides, padding)
-
-
 def tried(config, chunk, share):
     """Return a decorator that tries this chunk's part of `share` of all configurations."""
     count = -(-int(config.getoption("--configurations") * share) // CHUNKS)
@@ -111,38 +94,28 @@ def numbers(shape, dtype, seed):
     return jnp.asarray(np.random.default_rng(seed).standard_normal(shape), dtype)
 
 
-def check(manual, auto, args, dtype):
-    """Compare with the reference, and, in float64, check <A x, g> = <x, A' g> in every argument.
-
-    A pool has windows that hold nothing but padding, where the value is not a number; they take no part. A maximum is
-    linear around x, the choice of winners being fixed, so that the identity holds for it too.
-    """
-    compare(jax.jit(manual), jax.jit(auto), *args, argnums=tuple(range(len(args)))).raise_if_bad()
-    if dtype == "float64":
-        y, pull = jax.vjp(manual, *args)
-        finite = jnp.isfinite(y)
-        g = jnp.where(finite, numbers(y.shape, dtype, 9), jnp.zeros_like(y))
-        y_times_g = jnp.vdot(jnp.where(finite, y, jnp.zeros_like(y)), g)
-        for x, dx in zip(args, pull(g), strict=True):
-            np.testing.assert_allclose(jnp.vdot(x, dx), y_times_g, rtol=0, atol=1e-12 * max(1.0, y.size))
+def numbers_of(chunk, config):
+    """Return the numbers of this chunk's configurations."""
+    count, seed = config.getoption("--configurations"), config.getoption("--configurations-seed")
+    return range(seed * count + chunk, (seed + 1) * count, CHUNKS)
 
 
-def test_convolutions(chunk, request):
-    count = 0
+def test_layers(chunk, request):
+    for number in numbers_of(chunk, request.config):
+        try:
+            random_configurations.check_valid(number)
+        except Exception as error:
+            raise AssertionError(random_configurations.replay(number)) from error
 
-    @tried(request.config, chunk, 0.6)
-    @hypothesis.given(convolutions(), DTYPES)
-    def run(drawn, dtype):
-        nonlocal count
-        count += 1
-        x, kernel, options = drawn
-        with jax.enable_x64(dtype == "float64"):
-            args = (numbers(x, dtype, 1), numbers(kernel, dtype, 2))
-            manual, auto = (functools.partial(ops.conv, **options) for ops in (jaxcnn, jaxcnn.reference))
-            check(manual, auto, args, dtype)
 
-    run()
-    assert count >= 0.6 * request.config.getoption("--configurations") / CHUNKS
+def test_spoiled_layers(chunk, request):
+    refused = 0
+    for number in numbers_of(chunk, request.config):
+        try:
+            refused += random_configurations.check_invalid(number)
+        except Exception as error:
+            raise AssertionError(random_configurations.replay(number, invalid=True)) from error
+    assert refused > 0
 
 
 def test_algorithms(chunk, request):
@@ -178,63 +151,6 @@ def test_algorithms(chunk, request):
             for part, found in compiled(all_parts)(arrays).items():
                 for name, array in found.items():
                     assert_close(array, found["direct"], rtol_of(np.float64), f"{part} by {name}")
-
-    run()
-    assert count >= 0.2 * request.config.getoption("--configurations") / CHUNKS
-
-
-@st.composite
-def other_linear_ops(draw):
-    """Draw the shapes and options of a linear op that has no window of its own."""
-    batch = draw(st.sampled_from([(), (3,), (2, 2)]))
-    c_in, c_out = draw(st.integers(1, 5)), draw(st.integers(1, 5))
-    spatial = tuple(draw(st.integers(1, 4)) for _ in range(draw(st.integers(1, 3))))
-    return draw(
-        st.sampled_from(
-            [
-                ("dense", ((*batch, c_in), (c_in, c_out)), {}),
-                ("global_avg_pool", ((*batch, *spatial, c_in),), {"spatial_rank": len(spatial)}),
-                ("flatten", ((*batch, *spatial, c_in),), {"batch_rank": len(batch)}),
-            ]
-        )
-    )
-
-
-def test_other_linear_ops(chunk, request):
-    count = 0
-
-    @tried(request.config, chunk, 0.1)
-    @hypothesis.given(other_linear_ops(), DTYPES)
-    def run(drawn, dtype):
-        nonlocal count
-        count += 1
-        name, shapes, options = drawn
-        with jax.enable_x64(dtype == "float64"):
-            args = tuple(numbers(shape, dtype, seed) for seed, shape in enumerate(shapes))
-            check(
-                *(functools.partial(getattr(ops, name), **options) for ops in (jaxcnn, jaxcnn.reference)), args, dtype
-            )
-
-    run()
-    assert count >= 0.1 * request.config.getoption("--configurations") / CHUNKS
-
-
-@pytest.mark.parametrize("name", ["max_pool", "avg_pool"])
-def test_pools(name, chunk, request):
-    count = 0
-
-    @tried(request.config, chunk, 0.2)
-    @hypothesis.given(pools(), DTYPES, st.booleans())
-    def run(drawn, dtype, count_include_pad):
-        nonlocal count
-        count += 1
-        shape, arguments = drawn
-        extra = {"count_include_pad": count_include_pad} if name == "avg_pool" else {}
-        with jax.enable_x64(dtype == "float64"):
-            manual, auto = (
-                lambda x, ops=ops: getattr(ops, name)(x, *arguments, **extra) for ops in (jaxcnn, jaxcnn.reference)
-            )
-            check(manual, auto, (numbers(shape, dtype, 1),), dtype)
 
     run()
     assert count >= 0.2 * request.config.getoption("--configurations") / CHUNKS

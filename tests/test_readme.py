@@ -12,7 +12,7 @@ import optax
 import pytest
 
 import jaxcnn
-from jaxcnn.benchmark import tables
+from jaxcnn.benchmark import plain, tables
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -73,6 +73,11 @@ def label_below_zero(cross_entropy):
     return cross_entropy(jnp.zeros(3), jnp.array(-1))
 
 
+def spread(batch_norm):
+    x = 1e4 + jax.random.normal(jax.random.key(0), (16, 8, 8, 4))
+    return jnp.std(batch_norm(x, jnp.ones(4), jnp.zeros(4)))
+
+
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="the right column of the table is that of a CPU")
 def test_the_table_of_wrong_numbers():
     reference, integer = jaxcnn.reference, "softmax_cross_entropy_with_integer_labels"
@@ -85,6 +90,10 @@ def test_the_table_of_wrong_numbers():
         (
             f"{label_below_zero(getattr(jaxcnn, integer)):.4g}",
             f"optax: {label_below_zero(getattr(optax, integer)):.4g}",
+        ),
+        (
+            f"{spread(lambda *args: jaxcnn.batch_norm(*args)[0]):.4g}",
+            f"variance as E[x^2] - E[x]^2, as flax does: {spread(plain.batch_norm):.4g}",
         ),
     ]
     table = re.findall(

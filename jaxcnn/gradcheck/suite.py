@@ -58,11 +58,12 @@ class Network(NamedTuple):
 
 Subject = Case | Network
 
-SUBJECTS: tuple[Subject, ...] = (
-    *CASES,
-    Network("lenet", lenet, (28, 28, 1), batch=4),
-    Network("tutorial", tutorial, (4, 4, 1), batch=3),
-)
+NETWORKS = (Network("lenet", lenet, (28, 28, 1), batch=4), Network("tutorial", tutorial, (4, 4, 1), batch=3))
+SUBJECTS: tuple[Subject, ...] = (*CASES, *NETWORKS)
+FIRST_SUBJECTS: tuple[Subject, ...] = (
+    *(case for n, case in enumerate(CASES) if case.op not in {before.op for before in CASES[:n]}),
+    *NETWORKS,
+)  # the first case of every op
 
 
 class Outcome(NamedTuple):
