@@ -17,9 +17,10 @@ Derivation. s[n, c] enters all positions of y with the factor x, so with z = h k
 
 x enters y directly and through m: dx[n, p, c] = g[n, p, c] s[n, c] + dm[n, c] / P.
 
-Residuals: x and the kernels, which exist anyway, and m, h and s, no more than three numbers an example and channel, in
-the dtype of x. jax.grad keeps these, a mask, and the slopes of the sigmoid. Everything between x and y is computed in
-float32 or wider, and rounded once.
+Residuals: x and the parameters, which exist anyway, and m, a number an example and channel, in float32 or wider:
+rounded to half precision it would put the gradients of the kernels some percent off. h and s are computed again, from
+m. jax.grad keeps all three, a mask, and the slopes of the sigmoid. Everything between x and y is computed in float32 or
+wider, and rounded once.
 
 References: Hu, Shen and Sun 2018, "Squeeze-and-excitation networks", arXiv:1709.01507.
 """
@@ -42,10 +43,10 @@ class Residuals(NamedTuple):
 
     x: jax.Array
     kernel1: jax.Array
+    bias1: jax.Array
     kernel2: jax.Array
-    m: jax.Array  # [*batch, C], as s
-    h: jax.Array  # [*batch, R]
-    s: jax.Array
+    bias2: jax.Array
+    m: jax.Array  # [*batch, C]
 
 
 def squeeze_excite(
@@ -123,18 +124,24 @@ def _positions(x: jax.Array, rank: int) -> tuple[int, ...]:
     return tuple(range(x.ndim - rank - 1, x.ndim - 1))
 
 
-def _forward(
-    x: jax.Array, kernel1: jax.Array, bias1: jax.Array, kernel2: jax.Array, bias2: jax.Array, rank: int, precision: Any
-) -> tuple[jax.Array, tuple[jax.Array, jax.Array, jax.Array]]:
-    """Return y, and m, h and s."""
-    wide, positions = widen(x), _positions(x, rank)
-    m = jnp.mean(wide, positions)
+def _gates(
+    m: jax.Array, kernel1: jax.Array, bias1: jax.Array, kernel2: jax.Array, bias2: jax.Array, precision: Any
+) -> tuple[jax.Array, jax.Array]:
+    """Return h and s for the means."""
     a = product(m, m.ndim - 1, widen(kernel1), 0, precision)
     h = jax.nn.relu(a + channel_row(widen(bias1), a))
     z = product(h, h.ndim - 1, widen(kernel2), 0, precision)
-    s = jax.lax.logistic(z + channel_row(widen(bias2), z))
-    y = wide * jnp.expand_dims(s, positions)
-    return y.astype(x.dtype), (m.astype(x.dtype), h.astype(x.dtype), s.astype(x.dtype))
+    return h, jax.lax.logistic(z + channel_row(widen(bias2), z))
+
+
+def _forward(
+    x: jax.Array, kernel1: jax.Array, bias1: jax.Array, kernel2: jax.Array, bias2: jax.Array, rank: int, precision: Any
+) -> tuple[jax.Array, jax.Array]:
+    """Return y and m."""
+    wide, positions = widen(x), _positions(x, rank)
+    m = jnp.mean(wide, positions)
+    _, s = _gates(m, kernel1, bias1, kernel2, bias2, precision)
+    return (wide * jnp.expand_dims(s, positions)).astype(x.dtype), m
 
 
 def _squeeze_excite_impl(
@@ -153,14 +160,15 @@ def _squeeze_excite(
 def _squeeze_excite_fwd(
     x: jax.Array, kernel1: jax.Array, bias1: jax.Array, kernel2: jax.Array, bias2: jax.Array, rank: int, precision: Any
 ) -> tuple[jax.Array, Residuals]:
-    # x and the kernels: the input and the parameters themselves. m, h and s: some numbers an example.
-    y, gates = _forward(x, kernel1, bias1, kernel2, bias2, rank, precision)
-    return y, Residuals(x, kernel1, kernel2, *gates)
+    # x, the kernels and biases: the input and the parameters themselves. m: a number an example and channel.
+    y, m = _forward(x, kernel1, bias1, kernel2, bias2, rank, precision)
+    return y, Residuals(x, kernel1, bias1, kernel2, bias2, m)
 
 
 def _squeeze_excite_bwd(rank: int, precision: Any, residuals: Residuals, g: jax.Array) -> tuple[jax.Array, ...]:
-    x, kernel1, kernel2, m, h, s = map(widen, residuals)
-    wide, positions = widen(g), _positions(g, rank)
+    x, m, positions, wide = widen(residuals.x), residuals.m, _positions(g, rank), widen(g)
+    kernel1, kernel2 = widen(residuals.kernel1), widen(residuals.kernel2)
+    h, s = _gates(m, kernel1, residuals.bias1, kernel2, residuals.bias2, precision)
     batch = tuple(range(m.ndim - 1))
     dz = jnp.sum(wide * x, positions) * s * (1 - s)
     dh = product(dz, m.ndim - 1, kernel2, 1, precision)

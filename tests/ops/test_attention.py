@@ -55,11 +55,9 @@ def test_sums_in_half_precision_are_not_lost(dtype):
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
 def test_residuals_are_no_more_than_those_of_jax(dtype):
     args = arrays(dtype)
-    name = jnp.dtype(dtype).name
     kept = checks.residuals(jaxcnn.squeeze_excite, *args)
-    assert kept == sorted(
-        f"{name}{shape}" for shape in ("[2, 4, 3, 4]", "[4, 2]", "[2, 4]", "[2, 4]", "[2, 2]", "[2, 4]")
-    )
+    operands = [f"{jnp.dtype(dtype).name}{shape}" for shape in ("[2, 4, 3, 4]", "[4, 2]", "[2]", "[2, 4]", "[4]")]
+    assert kept == sorted([*operands, "float32[2, 4]"])
     of_jax = jax.tree.leaves(jax.vjp(jaxcnn.reference.squeeze_excite, *args)[1])
     mine = jax.tree.leaves(jax.vjp(jaxcnn.squeeze_excite, *args)[1])
     assert sum(leaf.nbytes for leaf in mine) <= sum(leaf.nbytes for leaf in of_jax)
