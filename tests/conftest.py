@@ -25,6 +25,15 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if item.get_closest_marker("full") is None]
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Print the tables that tests have recorded, at the end, where every worker's are seen."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, text in report.user_properties:
+            if name == "table":
+                terminalreporter.section(report.nodeid)
+                terminalreporter.write_line(text)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def little_memory():
     """Forget the programs of a file when it is done: together they are some gigabytes."""

@@ -73,7 +73,7 @@ def ulps(found, right, dtype):
 
 
 @pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
-def test_every_number(dtype):
+def test_every_number(dtype, record_property):
     with np.errstate(invalid="ignore"):  # of the comparisons with nan
         x = np.arange(2**16, dtype=np.uint16).view(dtype)
         x = x[np.isfinite(x) & (np.abs(x) >= jnp.finfo(dtype).smallest_normal) | (x == 0)]
@@ -89,5 +89,5 @@ def test_every_number(dtype):
             found = [ulps(a, b, dtype) for side in (mine, theirs) for a, b in zip(side[name], right, strict=True)]
         rows.append((name, *(f"{ulp:.3g}" for ulp in found)))
         bad += [name] * (max(found[:2]) > ULP)
-    print("", *align(rows), sep="\n")
+    record_property("table", "\n".join(align(rows)))
     assert not bad

@@ -79,7 +79,7 @@ def ulps(found, right, dtype):
 
 
 @pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
-def test_losses_of_random_numbers(dtype):
+def test_losses_of_random_numbers(dtype, record_property):
     rows, bad = [(f"ULP, {jnp.dtype(dtype)}", "value", "gradients", "jax's value", "jax.grad")], []
     for name, (exact, binary) in LOSSES.items():
         a, b, g = drawn(dtype, binary)
@@ -93,5 +93,5 @@ def test_losses_of_random_numbers(dtype):
             cells += [each[0], max(each[1:])]
         rows.append((name, *(f"{ulp:.3g}" for ulp in cells)))
         bad += [name] * (max(cells[:2]) > ULP)
-    print("", *align(rows), sep="\n")
+    record_property("table", "\n".join(align(rows)))
     assert not bad
