@@ -1,6 +1,7 @@
 """Random configurations of every pool: shapes of all ranks, and all options."""
 
 import math
+import string
 
 import numpy as np
 
@@ -133,7 +134,7 @@ def now_and_then_elsewhere(draw):
         if rng.random() < 0.75 or len(shape) != rank + 2 or case.op == "max_unpool":  # whose indices are channels last
             return case
         order = [int(axis) for axis in rng.permutation(rank + 2)]  # which axis stands where
-        letters = f"N{'DHW'[-rank:]}C"
+        letters = f"N{string.digits[:rank]}C"
         # The spatial axes keep their order among themselves, which is that of the window's sizes.
         spatial = iter(range(1, rank + 1))
         order = [axis if axis in (0, rank + 1) else next(spatial) for axis in order]
