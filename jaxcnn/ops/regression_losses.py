@@ -3,7 +3,7 @@
 Derivation. de/dpredictions = 1 and de/dtargets = -1, so dpredictions = g f'(e) and dtargets = -dpredictions.
 
     squared_error   f = e^2                              f' = 2 e                           keeps e
-    l2_loss         f = e^2 / 2                          f' = e                             keeps e / 2
+    l2_loss         f = e^2 / 2                          f' = e                             keeps e
     absolute_error  f = |e|                              f' = sign e                        keeps sign e, one byte
     huber_loss      f = e^2 / 2 where |e| <= delta,      f' = q, e clipped to               keeps q
                     delta (|e| - delta / 2) beyond            -delta and delta
@@ -121,8 +121,8 @@ def l2_loss(
 _l2_loss = error_loss(
     "l2_loss",
     lambda error: error / 2 * error,
-    residual=lambda error: error / 2,
-    cotangent=lambda half, g: 2 * g * half,  # XLA on a CPU takes 0.26 ms for this, for g * error 0.42 (a million)
+    residual=lambda error: error,
+    cotangent=lambda error, g: g * error,
 )
 
 
