@@ -112,7 +112,8 @@ def conv_local(
             f"bias shape (={jnp.shape(bias)}) must be [*spatial_out, C_out] (={(*outputs, kernel.shape[-1])})"
         )
     batch = y.shape[: -rank - 1]
-    return bias_add(y.reshape(*batch, -1), as_floating("bias", bias).reshape(-1)).reshape(y.shape)
+    flat = y.reshape(*batch, math.prod(y.shape[-rank - 1 :]))
+    return bias_add(flat, as_floating("bias", bias).reshape(-1)).reshape(y.shape)
 
 
 def _patches(x: jax.Array, outputs: Ints, window: Ints, config: ConvConfig) -> jax.Array:

@@ -19,6 +19,9 @@ LAYERS = {
     "weight_standardized_conv": lambda x: jaxcnn.weight_standardized_conv(x, KERNEL),
     "separable_conv": lambda x: jaxcnn.separable_conv(x, KERNEL[:, :, :1], jnp.ones((1, 1, 2, 3))),
     "conv_local": lambda x: jaxcnn.conv_local(x, jnp.ones((*x.shape[1:3], 3, 3, 2, 1))),
+    "conv_local, a bias a position": lambda x: jaxcnn.conv_local(
+        x, jnp.ones((*x.shape[1:3], 3, 3, 2, 1)), jnp.ones((*x.shape[1:3], 1))
+    ),
     "conv_general_dilated": lambda x: jaxcnn.conv_general_dilated(
         x, KERNEL, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
     ),
