@@ -131,7 +131,9 @@ def now_and_then_elsewhere(draw):
         window = case.options.get("window_shape", case.options.get("output_size"))
         shape = case.inputs[0].shape
         rank = len(shape) - 2 if window is None else len(window)
-        if rng.random() < 0.75 or len(shape) != rank + 2 or case.op == "max_unpool":  # whose indices are channels last
+        if (
+            rng.random() < 0.75 or rank < 1 or len(shape) != rank + 2 or case.op == "max_unpool"
+        ):  # whose indices are channels last
             return case
         order = [int(axis) for axis in rng.permutation(rank + 2)]  # which axis stands where
         letters = f"N{string.digits[:rank]}C"

@@ -30,7 +30,8 @@ def _conv(
 ):
     x, kernel, *bias = arrays
     if dimension_numbers is not None:
-        x, kernel = channels_last(x, dimension_numbers[0]), channels_last(kernel, dimension_numbers[1])
+        spatial = spatial_letters(dimension_numbers[1])
+        x, kernel = channels_last(x, dimension_numbers[0], spatial), channels_last(kernel, dimension_numbers[1])
     rank = kernel.ndim - 2
     each = {
         name: each_axis(value, rank)
@@ -48,7 +49,7 @@ def _conv(
     pads = paddings(padding, sizes, window, each["strides"])
     y = conv(flat, kernel, *bias, pads=pads, groups=feature_group_count, **each)
     y = y.reshape(*x.shape[: -rank - 1], *y.shape[1:])
-    return y if dimension_numbers is None else channels_moved(y, dimension_numbers[2])
+    return y if dimension_numbers is None else channels_moved(y, dimension_numbers[2], spatial)
 
 
 CONTINUED = {
@@ -77,16 +78,25 @@ def _weight_standardized_conv(x, kernel, bias=None, scale=None, *, epsilon=1e-5,
     return _conv((x, standardized) if bias is None else (x, standardized, bias), **options)
 
 
-def channels_last(x, letters):
-    """Move the axes, named by letters, to N, spatial in the order of the digits, C (O for the kernel's last, after I)."""
-    order = sorted(letters, key=lambda a: {"N": "", "C": "y", "I": "y", "O": "z"}.get(a, a))
-    return np.moveaxis(x, [letters.index(a) for a in order], range(x.ndim))
+def channels_last(x, letters, spatial=None):
+    """Move the axes, named by letters, to N, the spatial ones in the order given or their own, and C, or I and O."""
+    return np.moveaxis(x, [letters.index(a) for a in in_order(letters, spatial)], range(x.ndim))
 
 
-def channels_moved(y, letters):
-    """Move N, spatial in the order of the digits, C to where the letters say."""
-    order = sorted(letters, key=lambda a: {"N": "", "C": "y"}.get(a, a))
-    return np.moveaxis(y, range(y.ndim), [letters.index(a) for a in order])
+def channels_moved(y, letters, spatial=None):
+    """Move N, the spatial axes, and C to where the letters say."""
+    return np.moveaxis(y, range(y.ndim), [letters.index(a) for a in in_order(letters, spatial)])
+
+
+def in_order(letters, spatial):
+    """Return the letters in the order of a layout with the channels last."""
+    spatial = spatial_letters(letters) if spatial is None else spatial
+    return [*(a for a in "N" if a in letters), *spatial, *(a for a in "CIO" if a in letters)]
+
+
+def spatial_letters(letters):
+    """Return the letters of the spatial axes; those of a kernel say to which axis the first stride belongs."""
+    return [a for a in letters if a not in "NCIO"]
 
 
 def each_axis(value, rank):
@@ -128,9 +138,10 @@ def _conv_general_dilated(
     feature_group_count=1,
     batch_group_count=1,
 ):
-    spatial = "123456"[: lhs.ndim - 2]
-    numbers = dimension_numbers or (f"NC{spatial}", f"OI{spatial}", f"NC{spatial}")
-    x, kernel = channels_last(lhs, numbers[0]), channels_last(rhs, numbers[1])
+    digits = "123456"[: lhs.ndim - 2]
+    numbers = dimension_numbers or (f"NC{digits}", f"OI{digits}", f"NC{digits}")
+    spatial = spatial_letters(numbers[1])
+    x, kernel = channels_last(lhs, numbers[0], spatial), channels_last(rhs, numbers[1])
     parts = []
     for example, part in zip(
         np.split(x, batch_group_count), np.split(kernel, batch_group_count, -1), strict=True
@@ -145,7 +156,7 @@ def _conv_general_dilated(
                 feature_group_count=feature_group_count,
             )
         )
-    return channels_moved(np.concatenate(parts, -1), numbers[2])
+    return channels_moved(np.concatenate(parts, -1), numbers[2], spatial)
 
 
 def _conv_local(x, kernel, bias=None, *, strides=1, padding="SAME", kernel_dilation=1):
@@ -175,7 +186,8 @@ def _conv_transpose(
     """Add each input element, times its kernel, to the output."""
     x, kernel, *bias = arrays
     if dimension_numbers is not None:
-        x, kernel = channels_last(x, dimension_numbers[0]), channels_last(kernel, dimension_numbers[1])
+        spatial = spatial_letters(dimension_numbers[1])
+        x, kernel = channels_last(x, dimension_numbers[0], spatial), channels_last(kernel, dimension_numbers[1])
     rank = kernel.ndim - 2
     strides, dilation, more = (each_axis(v, rank) for v in (strides, kernel_dilation, output_padding))
     window, sizes = extents(kernel.shape[:rank], dilation), x.shape[-rank - 1 : -1]
@@ -208,7 +220,7 @@ def _conv_transpose(
         full = np.stack(taken, a + 1)
     y = full.reshape(*x.shape[: -rank - 1], *full.shape[1:])
     y = y if not bias else y + bias[0]
-    return y if dimension_numbers is None else channels_moved(y, dimension_numbers[2])
+    return y if dimension_numbers is None else channels_moved(y, dimension_numbers[2], spatial)
 
 
 def conv(x, kernel, bias=None, *, strides, pads, input_dilation, kernel_dilation, groups):
