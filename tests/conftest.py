@@ -12,7 +12,7 @@ STRICT = ("ops", "algorithms", "gradcheck")  # optax's adam needs the standard p
 def pytest_addoption(parser):
     group = parser.getgroup("jaxcnn")
     group.addoption("--full", action="store_true", help="also run the tests that take minutes")
-    group.addoption("--configurations", type=int, default=80, help="how many random configurations to try")
+    group.addoption("--configurations", type=int, default=40, help="how many random configurations to try")
     group.addoption("--configurations-seed", type=int, default=0, help="where the random configurations start")
 
 
