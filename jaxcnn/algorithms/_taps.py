@@ -57,6 +57,16 @@ def padded(x: jax.Array, config: "ConvConfig") -> tuple[jax.Array, "ConvConfig"]
     return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *widths, (0, 0, 0)]), plain
 
 
+def of_axes(config: "ConvConfig", axes: slice) -> "ConvConfig":
+    """Return the configuration of some of the spatial axes."""
+    return config._replace(
+        strides=config.strides[axes],
+        padding=config.padding[axes],
+        input_dilation=config.input_dilation[axes],
+        kernel_dilation=config.kernel_dilation[axes],
+    )
+
+
 def _first(tap: "Ints", axis: int, config: "ConvConfig") -> int:
     """Return where output 0 reads the dilated x."""
     return tap[axis] * config.kernel_dilation[axis] - config.padding[axis][0]

@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxcnn.algorithms._taps import take, taps_of
+from jaxcnn.algorithms._taps import of_axes, take, taps_of
 from jaxcnn.ops._dtypes import accumulation_dtype
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def dkernel(x: jax.Array, g: jax.Array, kernel_size: "Ints", config: "ConvConfig
       config: of the convolution.
     """
     outputs, channels = g.shape[2:-1], (x.shape[-1], g.shape[-1])
-    last, others = _axes(config, slice(-1, None)), _axes(config, slice(0, -1))
+    last, others = of_axes(config, slice(-1, None)), of_axes(config, slice(0, -1))
     taken = [take(x, tap, outputs[-1:], last, first_axis=x.ndim - 2) for tap in taps_of(kernel_size[-1:])]
     q = jnp.concatenate(taken, -1)
     rows = g.reshape(g.shape[0], math.prod(g.shape[1:-1]), channels[1])
@@ -61,13 +61,3 @@ def dkernel(x: jax.Array, g: jax.Array, kernel_size: "Ints", config: "ConvConfig
             ).astype(g.dtype)
         )
     return jnp.stack(products, 1).reshape(x.shape[0], *kernel_size, *channels)
-
-
-def _axes(config: "ConvConfig", axes: slice) -> "ConvConfig":
-    """Return the configuration of some of the spatial axes."""
-    return config._replace(
-        strides=config.strides[axes],
-        padding=config.padding[axes],
-        input_dilation=config.input_dilation[axes],
-        kernel_dilation=config.kernel_dilation[axes],
-    )

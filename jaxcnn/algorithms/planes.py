@@ -20,12 +20,12 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn.algorithms import direct
-from jaxcnn.algorithms._taps import put, take
+from jaxcnn.algorithms._taps import of_axes, put, take
 from jaxcnn.ops._dtypes import widen
-from jaxcnn.ops._window import ConvConfig, conv_output_size
+from jaxcnn.ops._window import conv_output_size
 
 if TYPE_CHECKING:
-    from jaxcnn.ops._window import Ints
+    from jaxcnn.ops._window import ConvConfig, Ints
 
 
 def accepts(config: "ConvConfig", kernel_shape: "Ints") -> bool:
@@ -69,16 +69,7 @@ def dkernel(x: jax.Array, g: jax.Array, kernel_size: "Ints", config: "ConvConfig
 
 def _split(config: "ConvConfig") -> tuple["ConvConfig", "ConvConfig"]:
     """Return the configurations of the first spatial axis and of the other two."""
-
-    def part(axes: slice) -> ConvConfig:
-        return config._replace(
-            strides=config.strides[axes],
-            padding=config.padding[axes],
-            input_dilation=config.input_dilation[axes],
-            kernel_dilation=config.kernel_dilation[axes],
-        )
-
-    return part(slice(0, 1)), part(slice(1, None))
+    return of_axes(config, slice(0, 1)), of_axes(config, slice(1, None))
 
 
 def _planes(x: jax.Array, tap: int, depth: int, first: "ConvConfig") -> jax.Array:
