@@ -209,6 +209,13 @@ _conv.defvjp(_conv_fwd, _conv_bwd)
 _compiled_conv = compiled(_conv, "conv", static_argnums=(2,))
 
 
+def continued(x: jax.Array, config: ConvConfig, mode: str | None) -> tuple[jax.Array, ConvConfig]:
+    """Return x padded in a mode of `pad`, and the configuration without the padding; both unchanged without a mode."""
+    if mode is None:
+        return x, config
+    return pad(x, config.padding, mode), config._replace(padding=((0, 0),) * len(config.padding))
+
+
 def conv_rearranged(
     x: jax.Array, kernel: jax.Array, bias: jax.Array | None, config: ConvConfig, layout: Layout | None, mode: str | None
 ) -> jax.Array:
@@ -216,8 +223,7 @@ def conv_rearranged(
     if layout is not None:
         x, kernel = transpose(x, layout.x), transpose(kernel, layout.kernel)
     batch = x.shape[: 1 - kernel.ndim]
-    if mode is not None:
-        x, config = pad(x, config.padding, mode), config._replace(padding=((0, 0),) * len(config.padding))
+    x, config = continued(x, config, mode)
     result: Any = _conv(merge_batch(x, kernel.ndim - 1), kernel, config)
     y = split_batch(result, batch)
     y = y if bias is None else bias_add(y, bias)

@@ -31,9 +31,8 @@ from jaxcnn.algorithms._taps import put, take, taps_of
 from jaxcnn.ops._dtypes import accumulation_dtype, as_floating, canonical_precision, require_same_dtype, widen
 from jaxcnn.ops._rule import compiled, merge_batch, split_batch
 from jaxcnn.ops._window import ConvConfig, Ints, PaddingLike, continuation, conv_output_size
-from jaxcnn.ops.convolution import conv_config
+from jaxcnn.ops.convolution import continued, conv_config
 from jaxcnn.ops.linear import bias_add
-from jaxcnn.ops.padding import pad
 
 
 def conv_local(
@@ -101,9 +100,7 @@ def conv_local(
     outputs = conv_output_size(x.shape[-rank - 1 : -1], kernel.shape[rank : 2 * rank], config)
     if kernel.shape[:rank] != outputs:
         raise ValueError(f"kernel shape (={kernel.shape}) must begin with the size of the output (={outputs})")
-    mode = continuation(padding)
-    if mode is not None:
-        x, config = pad(x, config.padding, mode), config._replace(padding=((0, 0),) * rank)
+    x, config = continued(x, config, continuation(padding))
     y = split_batch(_compiled_conv_local(merge_batch(x, rank + 1), kernel, config), x.shape[: -rank - 1])
     if bias is None or jnp.ndim(bias) <= 1:
         return y if bias is None else bias_add(y, bias)

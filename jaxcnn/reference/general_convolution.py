@@ -27,7 +27,7 @@ def conv_general_dilated(
         lhs,
         rhs,
         window_strides,
-        padding,  # pyright: ignore[reportArgumentType]
+        padding,  # pyright: ignore[reportArgumentType]: lax checks the forms that it has
         lhs_dilation,
         rhs_dilation,
         dimension_numbers,

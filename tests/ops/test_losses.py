@@ -34,7 +34,8 @@ def test_values_and_gradients_are_those_of_torch():
             options = {k: tuple(v) if isinstance(v, list) else v for k, v in case["options"].items()}
             floating = [jnp.array(a, jnp.float64) for a in case["floating"]]
             integers = [jnp.array(a) for a in case["integers"]]
-            value, pull = jax.vjp(lambda *a: getattr(jaxcnn, case["op"])(*a, *integers, **options), *floating)  # noqa: B023
+            op = functools.partial(getattr(jaxcnn, case["op"]), **options)
+            value, pull = jax.vjp(lambda *a, op=op, integers=integers: op(*a, *integers), *floating)
             message = f"{case['op']} {options}, torch: {case['torch']}"
             np.testing.assert_allclose(value, case["value"], rtol=1e-10, err_msg=message)
             for mine, right in zip(pull(jnp.array(case["g"], jnp.float64)), case["gradients"], strict=True):
