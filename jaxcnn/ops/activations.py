@@ -215,10 +215,23 @@ def _prelu_fwd(x: jax.Array, slope: jax.Array) -> tuple[jax.Array, tuple[jax.Arr
 
 def _prelu_bwd(residuals: tuple[jax.Array, jax.Array], g: jax.Array) -> tuple[jax.Array, jax.Array]:
     x, slope = residuals
-    negative = jnp.where(x >= 0, 0.0, widen(x))
-    dslope = jnp.sum(widen(g) * negative, tuple(range(x.ndim - slope.ndim)))
-    # XLA writes the negative part out, for the sum. dx reads it too, instead of x, and so can take its place.
-    return _leaky(negative == 0, g, _spread(slope, x)), dslope.astype(slope.dtype)
+    dslope = jnp.sum(widen(g) * _negative_part(widen(x)), tuple(range(x.ndim - slope.ndim)))
+    return _leaky(x >= 0, g, _spread(slope, x)), dslope.astype(slope.dtype)
+
+
+@jax.custom_jvp
+def _negative_part(x: jax.Array) -> jax.Array:
+    """Return min(x, 0), which XLA computes inside of a sum, where it would write out a selection.
+
+    The zero is negative because XLA shares the other one with the comparisons, and then writes out an array of zeros.
+    """
+    return jnp.minimum(x, -0.0)
+
+
+@_negative_part.defjvp
+def _negative_part_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
+    (x,), (dx,) = primals, tangents
+    return _negative_part(x), jnp.where(x >= 0, 0, dx)  # at 0 that of minimum is dx / 2
 
 
 _prelu.defvjp(_prelu_fwd, _prelu_bwd)

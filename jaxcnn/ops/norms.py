@@ -78,7 +78,8 @@ def layer_norm(
 
 def _layer_norm_impl(x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float) -> jax.Array:
     centred, variance = _statistics(x)
-    return scaled(centred, variance, scale, bias, epsilon).astype(x.dtype)
+    normalised = centred * lax.rsqrt(variance + epsilon)
+    return (normalised * channel_row(widen(scale), x) + channel_row(widen(bias), x)).astype(x.dtype)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
