@@ -32,7 +32,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.ops._dtypes import channel_row, widen
-from jaxcnn.ops._norm import all_but_last, canonical_arrays, canonical_epsilon, scaled
+from jaxcnn.ops._norm import all_but_last, canonical_arrays, canonical_epsilon
 from jaxcnn.ops._rule import compiled
 
 
