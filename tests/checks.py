@@ -117,7 +117,7 @@ def check_gradients(case, dtype, seed=0):
     with jax.enable_x64(dtype == "float64" or half):
         if half:
             args, g = (jax.tree.map(_in_float64, tree) for tree in (args, g))
-        judged = jax.jit(functools.partial(_value_and_gradients, case.auto, case.argnums))(args, g)
+        judged = _reference(case)(args, g)
     primals = [jnp.dtype(dtype)] * len(case.argnums)
     for what, dtypes in (("output", [y.dtype for y in jax.tree.leaves(outputs)]), ("gradient", primals)):
         found, right = (jax.tree.leaves(side[what]) for side in (mine, judged))
@@ -133,6 +133,12 @@ def check_gradients(case, dtype, seed=0):
         for n, (a, b, d) in enumerate(zip(found, right, dtypes, strict=True)):
             difference, allowed = absolute_difference(a, b).max(initial=0), rtol_of(d) * largest_finite(b) + noise
             assert difference <= allowed, f"{case.name}, {what} {n}, {dtype}: {difference:.2e} over {allowed:.2e}"
+
+
+@functools.lru_cache(maxsize=4)
+def _reference(case):
+    """Return the compiled reference of a case, which the dtypes judged in float64 share."""
+    return jax.jit(functools.partial(_value_and_gradients, case.auto, case.argnums))
 
 
 def _value_and_gradients(fn, argnums, args, g):
@@ -163,57 +169,67 @@ def check_second_order(case):
         rng = np.random.default_rng(2)
         vectors = tuple(jnp.asarray(rng.standard_normal(p.shape)) for p in primals)
         manual, auto = (_curved(_of(fn, args, case.argnums)) for fn in (case.manual, case.auto))
-        right = jax.jit(functools.partial(_forward_over_reverse, auto))(primals, vectors)
-        for product in (_forward_over_reverse, _reverse_over_reverse):
-            found = jax.jit(functools.partial(product, manual))(primals, vectors)
-            for i, (a, b) in enumerate(zip(found, right, strict=True)):
-                assert_close(a, b, SECOND_ORDER_RTOL, f"{case.name}, {product.__name__}, argument {i}")
+
+        @jax.jit
+        def products(primals, vectors):
+            modes = (_forward_over_reverse, _reverse_over_reverse)
+            right = _forward_over_reverse(auto, primals, vectors)
+            return {mode.__name__: mode(manual, primals, vectors) for mode in modes}, right
+
+        found, right = products(primals, vectors)
+        for mode, ours in found.items():
+            for i, (a, b) in enumerate(zip(ours, right, strict=True)):
+                assert_close(a, b, SECOND_ORDER_RTOL, f"{case.name}, {mode}, argument {i}")
 
 
 def check_hessian(case):
     """`jax.hessian` with respect to each argument is symmetric and the reference's."""
     with jax.enable_x64(True):
         args = case.args(np.float64)
-        for argnum in case.argnums:
-            size = args[argnum].size
-            hessians = []
-            for fn in (case.manual, case.auto):
-                curved = _curved(_of(fn, args, (argnum,)))
-                hessians.append(jax.jit(jax.hessian(curved))(args[argnum]).reshape(size, size))
-            assert_close(hessians[0], hessians[1], SECOND_ORDER_RTOL, f"{case.name}, argument {argnum}")
-            assert_close(hessians[0], hessians[0].T, SECOND_ORDER_RTOL, f"{case.name}, symmetry of argument {argnum}")
+
+        @jax.jit
+        def hessians(args):
+            return [
+                [jax.hessian(_curved(_of(fn, args, (i,))))(args[i]).reshape(args[i].size, -1) for i in case.argnums]
+                for fn in (case.manual, case.auto)
+            ]
+
+        for argnum, found, right in zip(case.argnums, *hessians(args), strict=True):
+            assert_close(found, right, SECOND_ORDER_RTOL, f"{case.name}, argument {argnum}")
+            assert_close(found, found.T, SECOND_ORDER_RTOL, f"{case.name}, symmetry of argument {argnum}")
 
 
 def check_transforms(case):
     """Value and gradients are the same under vmap over each argument and over all, in scan, and with remat."""
     with jax.enable_x64(True):
         several = [case.args(np.float64, seed) for seed in range(2)]
-        args = several[0]
-        y = case.manual(*args)
-        weights = jax.tree.map(jnp.asarray, _normal_like(y, 3))
+        args, everything = several[0], tuple(range(len(several[0])))
+        weights = jax.tree.map(jnp.asarray, _normal_like(jax.eval_shape(case.manual, *args), 3))
 
-        def both(*args):
-            value, pull = jax.vjp(_of(case.manual, args, case.argnums), *(args[i] for i in case.argnums))
+        def both(*args, wrap=lambda fn: fn):
+            value, pull = jax.vjp(wrap(_of(case.manual, args, case.argnums)), *(args[i] for i in case.argnums))
             return value, pull(weights)
 
+        def mixed(mapped, rest, drawn):
+            return [drawn[i] if i in mapped else rest[i] for i in everything]
+
+        @jax.jit
+        def transformed(args, stacked):
+            found = {}
+            for mapped in mappings:
+                axes = [0 if i in mapped else None for i in everything]
+                found[f"vmap {mapped}"] = jax.vmap(both, axes)(*mixed(mapped, args, stacked))
+            found["scan"] = jax.lax.scan(lambda carry, xs: (carry, both(*xs)), None, stacked)[1]
+            return found, both(*args, wrap=jax.checkpoint)
+
+        mappings = {*((i,) for i in everything), everything}
+        found, rematerialised = transformed(args, jax.tree.map(lambda *leaves: jnp.stack(leaves), *several))
         compiled = jax.jit(both)
-        for mapped in (*((i,) for i in range(len(args))), tuple(range(len(args)))):
-            stacked = [jnp.stack([s[i] for s in several]) if i in mapped else args[i] for i in range(len(args))]
-            axes = tuple(0 if i in mapped else None for i in range(len(args)))
-            found = jax.jit(jax.vmap(both, axes))(*stacked)
-            alone = [compiled(*(several[s][i] if i in mapped else args[i] for i in range(len(args)))) for s in range(2)]
-            _assert_same(found, jax.tree.map(lambda *leaves: jnp.stack(leaves), *alone), f"{case.name}, vmap {mapped}")
-
-        stacked = [jnp.stack([s[i] for s in several]) for i in range(len(args))]
-        scanned = jax.jit(lambda xs: jax.lax.scan(lambda carry, x: (carry, both(*x)), None, xs)[1])(stacked)
-        alone = [compiled(*s) for s in several]
-        _assert_same(scanned, jax.tree.map(lambda *leaves: jnp.stack(leaves), *alone), f"{case.name}, scan")
-
-        def rematerialised(*args):
-            return jax.vjp(jax.checkpoint(_of(case.manual, args, case.argnums)), *(args[i] for i in case.argnums))
-
-        value, pull = jax.jit(rematerialised)(*args)
-        _assert_same((value, pull(weights)), compiled(*args), f"{case.name}, remat")
+        alone = {f"vmap {mapped}": [compiled(*mixed(mapped, args, drawn)) for drawn in several] for mapped in mappings}
+        alone["scan"] = alone[f"vmap {everything}"]
+        for how, results in alone.items():
+            _assert_same(found[how], jax.tree.map(lambda *leaves: jnp.stack(leaves), *results), f"{case.name}, {how}")
+        _assert_same(rematerialised, alone["scan"][0], f"{case.name}, remat")
 
 
 def residuals(fn, *args):

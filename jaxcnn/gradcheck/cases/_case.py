@@ -97,7 +97,7 @@ class Mask(NamedTuple):
         return rng.random(self.shape) < 0.75
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Case:
     """One op, inputs to draw, and its static options.
 
