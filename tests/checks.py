@@ -75,13 +75,19 @@ class OpChecks:
         check_transforms(case)
 
 
-def assert_close(found, right, rtol, message=""):
-    """Check max|found - right| / max|right|, and the same shape and dtype."""
+def noise_of(arrays, dtypes):
+    """Return what float32 or float64 leave of a sum whose terms, of the size of all the arrays, nearly cancel."""
+    eps = max(np.finfo(np.float64 if dtype == np.float64 else np.float32).eps for dtype in dtypes)
+    return 8 * eps * np.sqrt(sum(np.sum(np.square(a[np.isfinite(a)])) for a in map(np.asarray, arrays)))
+
+
+def assert_close(found, right, rtol, message="", noise=0.0):
+    """Check max|found - right| / max|right|, what is over the noise, and the same shape and dtype."""
     found, right = np.asarray(found), np.asarray(right)
     assert found.shape == right.shape, f"{message}: shape {found.shape}, not {right.shape}"
     assert found.dtype == right.dtype, f"{message}: dtype {found.dtype}, not {right.dtype}"
     scale = np.max(np.abs(right), initial=np.finfo(np.float64).tiny)
-    difference = np.max(np.abs(found - right), initial=0) / scale
+    difference = (np.max(np.abs(found - right), initial=0) - noise) / scale
     assert difference <= rtol, f"{message}: relative difference {difference:.2e} over {rtol:.0e}"
 
 
@@ -127,9 +133,7 @@ def check_gradients(case, dtype, seed=0):
             [np.asarray(np.asarray(a).astype(d), np.float64) for a, d in zip(side, dtypes, strict=True)]
             for side in (found, right)
         )
-        # What float32 or float64 leave of a sum whose terms, of the size of all gradients, nearly cancel.
-        noise = 8 * max(np.finfo(np.float64 if d == np.float64 else np.float32).eps for d in dtypes)
-        noise *= np.sqrt(sum(np.sum(np.square(b[np.isfinite(b)])) for b in right))
+        noise = noise_of(right, dtypes)
         for n, (a, b, d) in enumerate(zip(found, right, dtypes, strict=True)):
             difference, allowed = absolute_difference(a, b).max(initial=0), rtol_of(d) * largest_finite(b) + noise
             assert difference <= allowed, f"{case.name}, {what} {n}, {dtype}: {difference:.2e} over {allowed:.2e}"
@@ -177,9 +181,10 @@ def check_second_order(case):
             return {mode.__name__: mode(manual, primals, vectors) for mode in modes}, right
 
         found, right = products(primals, vectors)
+        noise = noise_of(right, [np.float64])
         for mode, ours in found.items():
             for i, (a, b) in enumerate(zip(ours, right, strict=True)):
-                assert_close(a, b, SECOND_ORDER_RTOL, f"{case.name}, {mode}, argument {i}")
+                assert_close(a, b, SECOND_ORDER_RTOL, f"{case.name}, {mode}, argument {i}", noise)
 
 
 def check_hessian(case):

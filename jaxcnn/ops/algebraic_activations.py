@@ -8,8 +8,10 @@ soft_sign': above 0, y' = (1 + x - x) / (1 + x)^2, and y is odd. squareplus': s'
 For x below 0, x + s and 1 + x / s keep no digits. With t = (s + |x|) / 2, whose terms have one sign, (s - |x|) / 2 is
 b / (4 t), as (s - |x|) (s + |x|) = b, and s is the sum of the two. So, with v = y / f(0) = 2 y / sqrt(b),
 
-    above 0   y = t            y' = (s + |x|) / (2 s) = t / (t + b / (4 t)) = 1 / (1 + 1 / v^2)    v >= 1
-    below 0   y = b / (4 t)    y' = (s - |x|) / (2 s) = y / (y + b / (4 y)) = v^2 / (1 + v^2)      v <= 1
+    above 0   y = t            y' = (s + |x|) / (2 s) = t / (t + b / (4 t)) = v^2 / (1 + v^2)
+    below 0   y = b / (4 t)    y' = (s - |x|) / (2 s) = y / (y + b / (4 y)) = v^2 / (1 + v^2)
+
+g is multiplied with one factor after the other, none of which is too large or too small where the product is not.
 
 Residuals: soft_sign keeps x, for 1 - |y| keeps no digits of a y near 1 or -1; squareplus y, which the next layer keeps
 anyway, or x in half precision, where y is rounded.
@@ -120,11 +122,10 @@ def _wide_squareplus(x: jax.Array, b: float) -> jax.Array:
 
 def _squareplus_cotangent(saved: jax.Array, g: jax.Array, b: float) -> jax.Array:
     y = _wide_squareplus(widen(saved), b) if is_half(saved) else saved
-    v = y * (2 / math.sqrt(b))
+    v = jnp.minimum(y * (2 / math.sqrt(b)), 2.0**28)  # beyond, the slope is 1
     below = v < 1
-    r = jnp.where(below, v, 1 / jnp.where(below, 1.0, v))
-    root = jnp.where(below, r, 1.0)
-    return (widen(g) * root * (root / (1 + r * r))).astype(g.dtype)
+    root, rest = jnp.where(below, v, 1.0), jnp.where(below, 1.0, v)
+    return (widen(g) * root * (rest * (v / (1 + v * v)))).astype(g.dtype)
 
 
 _squareplus = elementwise(

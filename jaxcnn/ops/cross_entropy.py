@@ -177,7 +177,7 @@ def softmax_cross_entropy_with_integer_labels(
     weights = canonical_class_weights(class_weights, math.prod(classes))
     logits = logits.transpose(*batch, *axes).reshape(*batch_shape, math.prod(classes))
     if mask is not None:
-        of_classes = (1,) if all(mask.shape[a] == 1 for a in axes) else classes
+        of_classes = (1,) * len(axes) if all(mask.shape[a] == 1 for a in axes) else classes
         mask = mask.transpose(*batch, *axes)
         mask = jnp.broadcast_to(mask, (*mask.shape[: len(batch)], *of_classes))
         mask = mask.reshape(*mask.shape[: len(batch)], math.prod(of_classes))

@@ -24,7 +24,7 @@ def test_values_are_those_of_optax():
     labels = jax.nn.softmax(jnp.asarray(rng.standard_normal((3, 4, 5)), jnp.float32))
     where = jnp.asarray(rng.random((3, 4, 5)) < 0.6)
     for axis in (-1, 1, (0, 2)):
-        for mask in (None, where):
+        for mask in (None, where, jnp.array([[[True]]])):
             mine = jaxcnn.softmax_cross_entropy(logits, labels, axis, mask)
             theirs = optax.softmax_cross_entropy(logits, labels, axis, mask)
             np.testing.assert_allclose(mine, theirs, rtol=1e-5)
