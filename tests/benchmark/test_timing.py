@@ -47,9 +47,9 @@ class Clock:
 def test_turns_are_taken_in_rounds_and_each_is_first_in_its_turn():
     log = []
     samplers = {name: Clock(name, 1.0, log) for name in "abc"}
-    taken = timing.interleave(samplers, repeats=4, seconds=60)
-    assert [name for name, _ in log] == ["a", "b", "c", *"abc", *"bca", *"cab", *"abc"]
-    assert {name: list(samples) for name, samples in taken.items()} == {name: [1.0] * 4 for name in "abc"}
+    taken = timing.interleave(samplers, repeats=6, seconds=60)
+    assert [name for name, _ in log] == ["a", "b", "c", *"abc", *"cba", *"bca", *"acb", *"cab", *"bac"]
+    assert {name: list(samples) for name, samples in taken.items()} == {name: [1.0] * 6 for name in "abc"}
 
 
 def test_what_is_fast_is_repeated_until_a_sample_is_long_enough():
