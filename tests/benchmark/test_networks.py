@@ -71,9 +71,12 @@ def test_a_product_with_the_hessian_is_the_derivative_of_the_gradient():
 @pytest.mark.full
 @pytest.mark.parametrize("name", ["ResNet-18", "MobileNetV2", "ConvNeXt"])
 def test_both_sides_agree_on_every_network(name):
+    """In float64: in float32 the batch norms of two images magnify rounding, in MobileNetV2 to 1e-3."""
     args = parts.network_args(NAMES[name], "step", batch=2)
-    manual, auto = (jax.jit(parts.step_function(NAMES[name], ops))(*args) for ops in (jaxcnn.ops, jaxcnn.reference))
-    assert relative_error(manual, auto, as_whole=True) <= 1e-4  # batch norm over two images magnifies rounding
+    with jax.enable_x64(True):
+        args = jax.tree.map(lambda x: x.astype("float64") if x.dtype == "float32" else x, args)
+        manual, auto = (jax.jit(parts.step_function(NAMES[name], ops))(*args) for ops in (jaxcnn.ops, jaxcnn.reference))
+    assert relative_error(manual, auto, as_whole=True) <= 1e-12
 
 
 def test_norms_are_those_of_the_definition():
