@@ -78,6 +78,7 @@ def layer_norm(
 
 def _layer_norm_impl(x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float) -> jax.Array:
     centred, variance = _statistics(x)
+    # Not `scaled`, whose factor would be of the size of x here: XLA makes a slower program of that order.
     normalised = centred * lax.rsqrt(variance + epsilon)
     return (normalised * channel_row(widen(scale), x) + channel_row(widen(bias), x)).astype(x.dtype)
 

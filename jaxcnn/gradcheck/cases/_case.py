@@ -97,7 +97,7 @@ class Mask(NamedTuple):
         return rng.random(self.shape) < 0.75
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False)  # hashed as an object, for options are a dict
 class Case:
     """One op, inputs to draw, and its static options.
 
