@@ -84,4 +84,6 @@ from jaxcnn.ops.smooth_activations import tanh as tanh
 from jaxcnn.ops.transposed_convolution import conv_transpose as conv_transpose
 from jaxcnn.ops.unfolding import fold as fold
 from jaxcnn.ops.unfolding import unfold as unfold
+from jaxcnn.transforms.acceleration import accelerate as accelerate
+from jaxcnn.transforms.autodiff import without_custom_rules as without_custom_rules
 from jaxcnn.transforms.explanation import explain as explain

@@ -1,4 +1,4 @@
-"""Command lines of the scripts: arguments from a dataclass, and errors of one line."""
+"""Command lines of the scripts and commands: arguments from a dataclass, and errors of one line."""
 
 import contextlib
 import io
@@ -59,7 +59,7 @@ def print_line(line: str) -> None:
 
 
 def parse(config_type: type[Config], args: Sequence[str] | None = None) -> Config:
-    """Read the command line into a dataclass, one option a field.
+    """Read the command line into a dataclass, one option a field, or an argument by position where it has no default.
 
     Args:
       config_type: the dataclass. Its docstring and those of its fields are the text of `--help`.
@@ -76,7 +76,7 @@ def parse(config_type: type[Config], args: Sequence[str] | None = None) -> Confi
     report = io.StringIO()
     try:
         with contextlib.redirect_stderr(report):
-            return tyro.cli(config_type, prog=_program(), args=args)
+            return tyro.cli(config_type, prog=_program(), args=args, config=(tyro.conf.PositionalRequiredArgs,))
     except SystemExit as stop:
         if stop.code != 2:
             raise

@@ -2,6 +2,7 @@
 
 Both sides run in this process, in turns, warmed up, and are judged by their paired ratios; PyTorch takes its turns in
 a second process. Every ratio is the time of the other side over that of the rules: above 1, the rules are faster.
+`accelerate` times networks of other libraries: the rules' side is the step after `jaxcnn.accelerate`.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ try:
     from jaxcnn.benchmark import environment, plot, report, residuals, runs, tables
     from jaxcnn.benchmark.cases import ROWS
     from jaxcnn.benchmark.measure import Effort, Measurement
+    from jaxcnn.benchmark.peers import import_library
     from jaxcnn.benchmark.torch_peer import PeerError, TorchPeer
 except KeyboardInterrupt:  # the imports take a second or two
     sys.exit(130)
@@ -76,6 +78,19 @@ class Scaling(Options):
 
 
 @dataclasses.dataclass
+class Accelerate(Options):
+    """Time a train step of networks of flax, equinox, haiku and keras, before and after jaxcnn.accelerate.
+
+    --peer does not apply, for PyTorch has none of these networks.
+    """
+
+    seconds: float = 8.0
+    """How long to time one network; slow ones get 7 samples in any case."""
+    eager: bool = False
+    """Time the functions without jit, too."""
+
+
+@dataclasses.dataclass
 class Residuals:
     """Count the bytes that each layer keeps for its backward pass; nothing is timed."""
 
@@ -83,10 +98,10 @@ class Residuals:
     """Take only the rows whose name contains this text, such as "pool"."""
 
 
-COMMANDS: Any = Ops | Models | Scaling | Residuals
+COMMANDS: Any = Ops | Models | Scaling | Accelerate | Residuals
 
 
-def main(options: Ops | Models | Scaling | Residuals) -> int:
+def main(options: Ops | Models | Scaling | Accelerate | Residuals) -> int:
     """Run the command, print its table, and return the exit status."""
     if isinstance(options, Residuals):
         return _print_residuals(options)
@@ -95,6 +110,8 @@ def main(options: Ops | Models | Scaling | Residuals) -> int:
     chosen = _check(options, table)
     if options.xla_flags and os.environ.get("XLA_FLAGS") != options.xla_flags:
         _run_under(options.xla_flags)
+    if table == "accelerate":
+        _import_libraries(chosen)
     progress = rich_console.Console(stderr=True)
     with _peer(options) as peer:
         where = environment.describe() | {"torch": None if peer is None else peer.about}
@@ -107,7 +124,7 @@ def main(options: Ops | Models | Scaling | Residuals) -> int:
             measurements.append(measurement)
             if options.json is not None:  # after each, for the run takes minutes
                 options.json.write_text(json.dumps(_document(table, where, options, measurements), indent=1) + "\n")
-    if options.markdown or table == "scaling":
+    if options.markdown or table in ("scaling", "accelerate"):
         print_line(tables.markdown(table, [measurement.to_dict() for measurement in measurements]))
     else:
         cells = [report.full_row(measurement) for measurement in measurements]
@@ -143,12 +160,14 @@ def _print_grid(headings: Sequence[str], rows: Sequence[Sequence[str]], title: s
     console.print(grid)
 
 
-def _check(options: Ops | Models | Scaling, table: runs.Table) -> list[runs.Item]:
+def _check(options: Options, table: runs.Table) -> list[runs.Item]:
     """Return what to measure; end the program where an option is wrong."""
     if options.repeats < 1:
         fail(f"--repeats (={options.repeats}) must be at least 1")
     if not options.seconds >= 0:
         fail(f"--seconds (={options.seconds}) must be at least 0")
+    if table == "accelerate" and options.peer != "none":
+        fail(f"--peer (={options.peer}) must be none: it has none of the networks of other libraries")
     if options.plot is not None:
         require("matplotlib.figure", extra="plot")
     for name, path in (("--json", options.json), ("--plot", options.plot)):
@@ -166,6 +185,15 @@ def _check(options: Ops | Models | Scaling, table: runs.Table) -> list[runs.Item
         names = ", ".join(dict.fromkeys(item.part for item in runs.items(table, options.filter)))
         fail(f"--parts (={' '.join(options.parts)}) must be parts of the rows: {names}")
     return chosen
+
+
+def _import_libraries(chosen: Sequence[runs.Item]) -> None:
+    """End the program where a library of the networks is missing, before the first of them is measured."""
+    try:
+        for library in dict.fromkeys(item.row.name.partition(" ")[0] for item in chosen):
+            import_library(library)
+    except ModuleNotFoundError as error:
+        fail(error, status=1)
 
 
 def _run_under(flags: str) -> None:

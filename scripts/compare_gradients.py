@@ -19,22 +19,9 @@ try:
 
     from jaxcnn._cli import fail, parse, require, run
     from jaxcnn.gradcheck import suite
+    from jaxcnn.gradcheck.table import print_outcomes, stdout_console
 except KeyboardInterrupt:  # the imports take a second or two
     sys.exit(130)
-
-COLUMNS = (
-    "case",
-    "dtype",
-    "array",
-    "shape",
-    "max abs",
-    "max rel",
-    "ulp",
-    "cosine",
-    "autodiff",
-    "fin. diff.",
-    "verdict",
-)
 
 
 @dataclasses.dataclass
@@ -53,7 +40,7 @@ class Options:
 
 def main(options: Options) -> int:
     """Run the comparison, print it, and return the exit status."""
-    rich_console, rich_progress, rich_table = require("rich.console", "rich.progress", "rich.table", extra="train")
+    rich_console, rich_progress, _ = require("rich.console", "rich.progress", "rich.table", extra="train")
     of_all = suite.SUBJECTS if options.only or options.every_case else suite.FIRST_SUBJECTS
     subjects = [subject for subject in of_all if options.only in subject.name]
     if not subjects:
@@ -66,21 +53,14 @@ def main(options: Options) -> int:
     total = len(subjects) * len(options.dtypes)
     progress = rich_console.Console(stderr=True)
     outcomes = list(rich_progress.track(comparisons, "comparing", total=total, console=progress, transient=True))
-    console = rich_console.Console()
-    if not console.is_terminal:
-        console.width = 160
-    table = rich_table.Table(*COLUMNS)
-    _add_rows(table, outcomes)
-    console.print(table)
-    bad = [outcome for outcome in outcomes if not outcome.ok]
-    for outcome in bad:
-        console.print(f"\n{outcome.name}, {outcome.dtype}", style="bold")
-        console.print(str(outcome.report), markup=False, highlight=False, soft_wrap=True)
+    console = stdout_console()
+    print_outcomes(console, outcomes)
     if options.json is not None:
         options.json.write_text(json.dumps(_document(outcomes), indent=1) + "\n")
         console.print(f"wrote {options.json}", highlight=False)
-    console.print(f"{len(outcomes) - len(bad)} of {len(outcomes)} comparisons agree", highlight=False)
-    return 0 if outcomes and not bad else 1
+    agreeing = sum(outcome.ok for outcome in outcomes)
+    console.print(f"{agreeing} of {len(outcomes)} comparisons agree", highlight=False)
+    return 0 if outcomes and agreeing == len(outcomes) else 1
 
 
 def _check_file(path: Path) -> None:
@@ -88,29 +68,6 @@ def _check_file(path: Path) -> None:
         fail(f"--json (={path}) must lie in a folder that exists")
     if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
         fail(f"--json (={path}) must be a file that can be written")
-
-
-def _add_rows(table: Any, outcomes: list[suite.Outcome]) -> None:
-    for outcome in outcomes:
-        for row in outcome.report.rows:
-            difference = outcome.finite_differences.get(row.path) if row.kind == "gradient" else None
-            table.add_row(
-                outcome.name,
-                outcome.dtype,
-                row.path if row.kind == "gradient" else row.kind,
-                str(row.shape),
-                f"{row.max_abs:.1e}",
-                f"{row.max_rel:.1e}",
-                f"{row.max_ulp:.3g}",
-                f"{row.cosine:.6f}",
-                _number(row.autodiff_rel),
-                _number(difference),
-                "ok" if row.ok and outcome.differences_ok(row.path) else "BAD",
-            )
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.1e}"
 
 
 def _document(outcomes: list[suite.Outcome]) -> dict[str, Any]:

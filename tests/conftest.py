@@ -6,7 +6,7 @@ from pathlib import Path
 import jax
 import pytest
 
-QUICK = ("ops", "algorithms", "gradcheck", "models", "walkthrough")  # thousands of small programs
+QUICK = ("ops", "algorithms", "gradcheck", "models", "walkthrough", "transforms")  # thousands of small programs
 STRICT = ("ops", "algorithms", "gradcheck")  # optax's adam needs the standard promotion, so training is not among them
 
 

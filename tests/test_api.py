@@ -28,7 +28,7 @@ def public(module):
 
 
 OPS = public(ops)
-TRANSFORMS = ["explain"]
+TRANSFORMS = ["accelerate", "explain", "without_custom_rules"]
 FAMILIES = {
     "convolution": [
         "conv", "conv_general_dilated", "conv_local", "conv_transpose", "depthwise_conv", "separable_conv",

@@ -1,5 +1,6 @@
 """scripts/benchmark.py: its tables, its JSON, its chart, and its errors. How fast anything is, is never asserted."""
 
+import functools
 import importlib.util
 import json
 import os
@@ -74,6 +75,40 @@ def test_growth_has_its_own_table(script, capsys):
     output = capsys.readouterr().out
     assert "manual ns an element" in output
     assert "| max-pool 2x2, batch 8, image 16 | " in output
+
+
+def test_networks_of_other_libraries_have_their_own_table(script, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("flax.nnx")
+    small = functools.partial(script.runs.accelerated.measure_peer, batch=2, side=8)
+    monkeypatch.setattr(script.runs.accelerated, "measure_peer", small)
+    path = tmp_path / "accelerate.json"
+    options = script.Accelerate(filter="flax nnx CNN", repeats=1, seconds=0, best=False, json=path)
+    assert script.main(options) == 0
+    head, _, line = capsys.readouterr().out.splitlines()[:3]
+    assert "| before ms | after ms |" in head
+    assert line.startswith("| flax nnx CNN | ")
+    (row,) = json.loads(path.read_text())["rows"]
+    assert row["flops_replaced"] == 1
+    assert set(row["tracing_seconds"]) == {"manual", "jax_grad"}
+    assert row["eager"] is None
+
+
+def test_without_a_library_one_line_says_what_to_install(script, monkeypatch, capsys):
+    pytest.importorskip("flax")
+    monkeypatch.setitem(sys.modules, "haiku", None)
+    monkeypatch.setattr(script.runs, "run", lambda *_: pytest.fail("a network was measured"))
+    with pytest.raises(SystemExit) as stop:
+        script.main(script.Accelerate(filter="ResNet"))
+    assert stop.value.code == 1
+    line = 'error: haiku must be installed for this: pip install "jaxcnn[test]"\n'
+    assert capsys.readouterr().err.endswith(line)
+
+
+def test_torch_has_no_networks_of_other_libraries(script, capsys):
+    with pytest.raises(SystemExit) as stop:
+        script.main(script.Accelerate(peer="torch"))
+    assert stop.value.code == 2
+    assert "--peer (=torch) must be none: " in capsys.readouterr().err
 
 
 def test_without_torch_one_line_says_what_to_install(script, monkeypatch, capsys):
@@ -184,6 +219,7 @@ def test_the_commands_have_options_of_their_own(script):
     models = script.parse(script.COMMANDS, ["models", "--filter", "LeNet", "--no-eager", "--json", "out.json"])
     assert models == script.Models(filter="LeNet", eager=False, json=Path("out.json"))
     assert script.parse(script.COMMANDS, ["scaling", "--best"]) == script.Scaling(best=True)
+    assert script.parse(script.COMMANDS, ["accelerate", "--filter", "keras"]) == script.Accelerate(filter="keras")
     assert script.parse(script.COMMANDS, ["ops"]).seconds < models.seconds
 
 

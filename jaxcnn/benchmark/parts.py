@@ -67,8 +67,16 @@ def loss_function(network: Network, ops: Any) -> Callable[..., jax.Array]:
 
 
 def step_function(network: Network, ops: Any) -> Callable[..., Any]:
-    """Return `step(params, opt_state, images, labels) -> (params, opt_state, loss)`: SGD with momentum."""
-    loss = loss_function(network, ops)
+    """Return the train step of a network, `step_of` its loss."""
+    return step_of(loss_function(network, ops))
+
+
+def step_of(loss: Callable[..., jax.Array]) -> Callable[..., Any]:
+    """Return `step(params, opt_state, images, labels) -> (params, opt_state, loss)`: SGD with momentum.
+
+    Args:
+      loss: `loss(params, images, labels)`, a scalar.
+    """
 
     def step(params: Any, opt_state: Any, images: jax.Array, labels: jax.Array) -> Any:
         value, grads = jax.value_and_grad(loss)(params, images, labels)
@@ -105,8 +113,12 @@ def network_args(network: Network, part: str, batch: int | None = None) -> tuple
     """
     params_key, tangents_key = jax.random.split(jax.random.key(0))
     params = network.init(params_key)
-    random = np.random.default_rng(0)
-    batch = network.batch if batch is None else batch
-    images = jnp.asarray(random.standard_normal((batch, *network.image)), jnp.float32)
-    labels = jnp.asarray(random.integers(10, size=batch), jnp.int32)
+    images, labels = examples(network.batch if batch is None else batch, network.image)
     return params, OPTIMIZER.init(params) if part == "step" else network.init(tangents_key), images, labels
+
+
+def examples(batch: int, image: tuple[int, int, int]) -> tuple[jax.Array, jax.Array]:
+    """Return fixed random images `[batch, *image]`, float32, and their labels of ten classes, int32."""
+    random = np.random.default_rng(0)
+    images = jnp.asarray(random.standard_normal((batch, *image)), jnp.float32)
+    return images, jnp.asarray(random.integers(10, size=batch), jnp.int32)

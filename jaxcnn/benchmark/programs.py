@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import re
+import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -70,6 +71,26 @@ def compile_under(
         temp = None if memory is None else int(memory.temp_size_in_bytes)
         programs[name] = Program(compiled, digest(compiled.as_text() or ""), seconds, temp)
     return programs
+
+
+def tracing_seconds(
+    functions: Mapping[str, Callable[..., Any]], args: Sequence[Any], repeats: int = 3
+) -> dict[str, float]:
+    """Return how long JAX traces each of some functions, from cold caches, the median of some turns, by name.
+
+    Args:
+      functions: of arrays, by name; not jitted.
+      args: what they will be called with.
+      repeats: how often each is traced, in turns.
+    """
+    taken: dict[str, list[float]] = {name: [] for name in functions}
+    for _ in range(repeats):
+        for name, function in functions.items():
+            jax.clear_caches()
+            start = time.perf_counter()
+            jax.jit(function).trace(*args)
+            taken[name].append(time.perf_counter() - start)
+    return {name: statistics.median(seconds) for name, seconds in taken.items()}
 
 
 _METADATA = re.compile(r", (?:metadata|frontend_attributes)=\{(?:[^{}\"]|\"[^\"]*\"|\{[^{}]*\})*\}")

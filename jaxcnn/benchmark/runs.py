@@ -5,20 +5,21 @@ from typing import Any, Literal, NamedTuple
 
 import jaxcnn.ops
 import jaxcnn.reference
-from jaxcnn.benchmark import parts
+from jaxcnn.benchmark import accelerated, parts
 from jaxcnn.benchmark.cases import ROWS, SCALING, Row
 from jaxcnn.benchmark.measure import Effort, Measurement, Subject, measure
 from jaxcnn.benchmark.networks import NETWORKS, Network
+from jaxcnn.benchmark.peers import PEERS, Peer
 from jaxcnn.benchmark.torch_peer import PeerError, TorchPeer
 
-Table = Literal["ops", "models", "scaling"]
+Table = Literal["ops", "models", "scaling", "accelerate"]
 
 
 class Item(NamedTuple):
     """One part of one row of a table."""
 
     table: Table
-    row: Row | Network
+    row: Row | Network | Peer
     part: str
 
 
@@ -34,6 +35,8 @@ def items(table: Table, name: str = "", only: Sequence[str] = ()) -> list[Item]:
         found = [Item(table, net, part) for net in NETWORKS for part in network_parts(net)]
     elif table == "scaling":
         found = [Item(table, row, "all") for row in SCALING]
+    elif table == "accelerate":
+        found = [Item(table, network, "step") for network in PEERS]
     else:
         found = [Item(table, row, part) for row in ROWS for part in row.parts]
     return [item for item in found if name in item.row.name and (not only or item.part in only)]
@@ -44,9 +47,8 @@ def network_parts(network: Network) -> tuple[str, ...]:
     return ("step", "hvp") if network.name == "LeNet" else ("step",)
 
 
-def subject_of(item: Item) -> Subject:
-    """Return the functions and the arrays behind an item."""
-    row, part = item.row, item.part
+def subject_of(row: Row | Network, part: str) -> Subject:
+    """Return the functions and the arrays of a part of a row."""
     if isinstance(row, Network):
         make, args = parts.NETWORK_PARTS[part], parts.network_args(row, part)
         manual, jax_grad = make(row, jaxcnn.ops), make(row, jaxcnn.reference)
@@ -66,14 +68,17 @@ def run(
     Args:
       chosen: what to measure.
       effort: how much time to spend on each.
-      peer: PyTorch, or None.
+      peer: PyTorch, or None; it knows no networks of other libraries.
       warn: is called with a line where PyTorch cannot do an item.
     """
     for item in chosen:
+        if isinstance(item.row, Peer):
+            yield accelerated.measure_peer(item.row, effort)
+            continue
         prepared = None
         if peer is not None:
             try:
                 prepared = peer.prepare(item.table, item.row.name, item.part)
             except PeerError as error:
                 warn(f"{item.row.name}, {item.part}: {error}")
-        yield measure(subject_of(item), effort, prepared)
+        yield measure(subject_of(item.row, item.part), effort, prepared)

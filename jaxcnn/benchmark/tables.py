@@ -1,6 +1,7 @@
 """The compact tables of the README in Markdown, from what a run of the benchmark wrote as JSON.
 
-A ratio is the time of jax.grad over that of the rules; "=" marks that both compiled to the same program.
+A ratio is the time of jax.grad over that of the rules, or that before `accelerate` over that after it; "=" marks that
+both compiled to the same program.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,10 +16,15 @@ def markdown(table: str, rows: Rows) -> str:
     """Return the table of a command.
 
     Args:
-      table: the command, "ops", "models" or "scaling".
+      table: the command, "ops", "models", "scaling" or "accelerate".
       rows: its measurements, as `Measurement.to_dict` returns them.
     """
-    makers: dict[str, Callable[[Rows], list[list[str]]]] = {"ops": _layers, "models": _networks, "scaling": _scaling}
+    makers: dict[str, Callable[[Rows], list[list[str]]]] = {
+        "ops": _layers,
+        "models": _networks,
+        "scaling": _scaling,
+        "accelerate": _accelerated,
+    }
     lines = makers[table](rows)
     rule = "|---" + "|---:" * (len(lines[0]) - 1) + "|"
     head, *body = [f"| {' | '.join(line)} |" for line in lines]
@@ -48,9 +54,7 @@ def _networks(rows: Rows) -> list[list[str]]:
     for row in rows:
         line = [f"{row['row']}, {row['part']}"]
         for variant in ("default", "best"):
-            pair = row[variant]
-            line += ["", ""] if pair is None else [short(pair[side]["median"]) for side in SIDES]
-            line.append(_ratio(row, variant))
+            line += [*_times(row, variant, SIDES), _ratio(row, variant)]
         line.append(_torch(row))
         line += [short(row["compile_seconds"][side]) for side in SIDES]
         line += [short((row["temp_bytes"][side] or 0) / 1e6) for side in SIDES]
@@ -68,7 +72,29 @@ def _scaling(rows: Rows) -> list[list[str]]:
     return lines
 
 
+def _accelerated(rows: Rows) -> list[list[str]]:
+    """Return one line a network: times before and after, the share of FLOPs replaced, compilation, tracing."""
+    times = ["before ms", "after ms", "ratio"]
+    cost = ["FLOPs replaced", "compile s: before", "after", "tracing s more"]
+    lines = [["network", *times, f"best options: {times[0]}", *times[1:], *cost]]
+    sides = SIDES[::-1]
+    for row in rows:
+        line = [row["row"]]
+        for variant in ("default", "best"):
+            line += [*_times(row, variant, sides), _ratio(row, variant)]
+        line.append(f"{row['flops_replaced']:.1%}")
+        line += [short(row["compile_seconds"][side]) for side in sides]
+        more = row["tracing_seconds"]["manual"] - row["tracing_seconds"]["jax_grad"]
+        lines.append([*line, f"{short(more)} ({row['tracing_share']:.0%})"])
+    return lines
+
+
 SIDES = ("manual", "jax_grad")
+
+
+def _times(row: Mapping[str, Any], variant: str, sides: Sequence[str]) -> list[str]:
+    pair = row[variant]
+    return [""] * len(sides) if pair is None else [short(pair[side]["median"]) for side in sides]
 
 
 def _ratio(row: Mapping[str, Any] | None, variant: str) -> str:

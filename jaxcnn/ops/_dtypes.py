@@ -59,6 +59,18 @@ def as_floating(name: str, x: Any) -> jax.Array:
     return array
 
 
+def as_numbers(name: str, x: Any) -> jax.Array:
+    """Return `x` as an array of numbers that have an order.
+
+    Raises:
+      TypeError: it is no array, or its dtype is neither floating nor an integer one.
+    """
+    array = as_array(x, name)
+    if not jnp.issubdtype(array.dtype, jnp.floating) and not jnp.issubdtype(array.dtype, jnp.integer):
+        raise TypeError(f"{name} dtype (={array.dtype}) must be a floating or an integer dtype")
+    return array
+
+
 def channel_row(channels: jax.Array, x: jax.Array) -> jax.Array:
     """Return `channels`, one number for each channel of x `[..., C]`, as an array of the rank of x."""
     return channels.reshape((1,) * (x.ndim - 1) + (-1,))

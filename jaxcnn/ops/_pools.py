@@ -5,10 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jax import lax
 
-from jaxcnn.ops._dtypes import as_array
 from jaxcnn.ops._layout import channels_last, from_channels_last
 from jaxcnn.ops._rule import merge_batch, split_batch
 from jaxcnn.ops._window import (
@@ -138,15 +136,3 @@ def require_all_spatial(name: str, sizes: Ints, x: jax.Array, dimension_numbers:
         raise ValueError(
             f"{name} (={sizes}) must have a size for each spatial axis of dimension_numbers (={dimension_numbers!r})"
         )
-
-
-def as_numbers(x: Any) -> jax.Array:
-    """Return `x` as an array of numbers that have an order.
-
-    Raises:
-      TypeError: its dtype is neither floating nor an integer one.
-    """
-    x = as_array(x)
-    if not jnp.issubdtype(x.dtype, jnp.floating) and not jnp.issubdtype(x.dtype, jnp.integer):
-        raise TypeError(f"x dtype (={x.dtype}) must be a floating or an integer dtype")
-    return x

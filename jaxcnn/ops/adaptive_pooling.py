@@ -31,9 +31,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxcnn.algorithms import bins
-from jaxcnn.ops._dtypes import as_floating, widen
+from jaxcnn.ops._dtypes import as_floating, as_numbers, widen
 from jaxcnn.ops._layout import channels_last, from_channels_last
-from jaxcnn.ops._pools import as_numbers, canonical_sizes, require_all_spatial, require_positions
+from jaxcnn.ops._pools import canonical_sizes, require_all_spatial, require_positions
 from jaxcnn.ops._rule import compiled, merge_batch, split_batch
 from jaxcnn.ops._window import Ints
 from jaxcnn.ops.average_pooling import avg_pool
@@ -161,7 +161,7 @@ def adaptive_max_pool(x: jax.Array, output_size: Any, *, dimension_numbers: str 
     References:
       He, Zhang, Ren and Sun 2014, arXiv:1406.4729.
     """
-    x = channels_last(as_numbers(x), dimension_numbers)
+    x = channels_last(as_numbers("x", x), dimension_numbers)
     config = _canonical(x, output_size, dimension_numbers)
     if config.window == config.input_size:
         rank = len(config.output_size)

@@ -14,8 +14,10 @@ which is a convolution with b feature groups of x[n, p, (j, c')] = lhs[j N / b +
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+from jax import lax
 
-from jaxcnn.ops._dtypes import as_floating, canonical_precision, canonical_preferred, require_same_dtype
+from jaxcnn.ops._dtypes import as_numbers, canonical_precision, canonical_preferred, require_same_dtype
 from jaxcnn.ops._layout import Layout, conv_layout, permuted, transpose
 from jaxcnn.ops._rule import compiled
 from jaxcnn.ops._window import ConvConfig, PaddingLike, canonical_ints, continuation
@@ -44,7 +46,7 @@ def conv_general_dilated(
       That of `conv`, x being lhs and kernel rhs. VJP: dlhs and drhs are its dx and dkernel.
 
     Args:
-      lhs: floating, one batch axis, one of the channels, and at least one spatial axis, in the order that
+      lhs: floating or integer, one batch axis, one of the channels, and at least one spatial axis, in the order that
         dimension_numbers say.
       rhs: the kernel, in the dtype of lhs.
       window_strides: an int, or one for each spatial axis.
@@ -63,10 +65,11 @@ def conv_general_dilated(
       The result, of the size that `conv` gives, with its axes where dimension_numbers say.
 
     Gradient:
-      Linear in each operand, so there are no kinks.
+      Linear in each operand, so there are no kinks. Integers have none, and are left to lax.
 
     Raises:
-      TypeError: a dtype is not floating, differs, or narrows, or dimension_numbers have the wrong form.
+      TypeError: a dtype is neither floating nor an integer one, differs, or narrows, or dimension_numbers have the
+        wrong form.
       ValueError: shapes and arguments do not fit each other.
 
     Example:
@@ -77,7 +80,7 @@ def conv_general_dilated(
     References:
       Dumoulin and Visin 2016, arXiv:1603.07285.
     """
-    lhs, rhs = as_floating("lhs", lhs), as_floating("rhs", rhs)
+    lhs, rhs = as_numbers("lhs", lhs), as_numbers("rhs", rhs)
     require_same_dtype("rhs", rhs, "lhs", lhs)
     if out_sharding is not None:
         raise ValueError(f"out_sharding (={out_sharding!r}) must be None")
@@ -103,7 +106,13 @@ def conv_general_dilated(
         precision=canonical_precision(precision),
         preferred_element_type=canonical_preferred(preferred_element_type, lhs.dtype),
     )
-    return _compiled(lhs, rhs, config, layout, batch_groups, continuation(padding))
+    mode = continuation(padding)
+    if jnp.issubdtype(lhs.dtype, jnp.integer) and mode is None:
+        dilations, counts = (config.input_dilation, config.kernel_dilation), (groups, batch_groups)
+        return lax.conv_general_dilated(
+            lhs, rhs, config.strides, config.padding, *dilations, dimension_numbers, *counts
+        )
+    return _compiled(lhs, rhs, config, layout, batch_groups, mode)
 
 
 def _conv_general_dilated(

@@ -32,9 +32,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.algorithms import places, windows
-from jaxcnn.ops._dtypes import as_array, widen
+from jaxcnn.ops._dtypes import as_array, as_numbers, widen
 from jaxcnn.ops._layout import channels_last, from_channels_last
-from jaxcnn.ops._pools import as_numbers, canonical_sizes, require_all_spatial, require_positions, run_pool
+from jaxcnn.ops._pools import canonical_sizes, require_all_spatial, require_positions, run_pool
 from jaxcnn.ops._rule import compiled, merge_batch, split_batch
 from jaxcnn.ops._window import LARGEST_SIZE, Ints, PaddingLike, PoolConfig
 
@@ -88,7 +88,7 @@ def max_pool_with_indices(
     References:
       Zeiler, Taylor and Fergus 2011; Badrinarayanan, Kendall and Cipolla 2015, arXiv:1511.00561.
     """
-    x = as_numbers(x)
+    x = as_numbers("x", x)
 
     def pool(flat: jax.Array, config: PoolConfig) -> tuple[jax.Array, jax.Array]:
         cropped = map(sum, config.cropped)
@@ -166,7 +166,7 @@ def max_unpool(
     References:
       Zeiler, Taylor and Fergus 2011; Badrinarayanan, Kendall and Cipolla 2015, arXiv:1511.00561.
     """
-    x, indices = as_numbers(x), as_array(indices, "indices")
+    x, indices = as_numbers("x", x), as_array(indices, "indices")
     if not jnp.issubdtype(indices.dtype, jnp.integer):
         raise TypeError(f"indices dtype (={indices.dtype}) must be an integer dtype")
     if indices.shape != x.shape:

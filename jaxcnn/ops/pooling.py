@@ -29,9 +29,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.algorithms import windows
-from jaxcnn.ops._dtypes import widen
+from jaxcnn.ops._dtypes import as_numbers, widen
 from jaxcnn.ops._layout import channels_last
-from jaxcnn.ops._pools import as_numbers, run_pool, spatial_sizes
+from jaxcnn.ops._pools import run_pool, spatial_sizes
 from jaxcnn.ops._rule import compiled, merge_batch, split_batch
 from jaxcnn.ops._window import Ints, PaddingLike, PoolConfig
 
@@ -88,7 +88,7 @@ def max_pool(
     References:
       Boureau, Ponce and LeCun 2010.
     """
-    x = as_numbers(x)
+    x = as_numbers("x", x)
     return run_pool(
         _compiled_max_pool, x, window_shape, strides, padding, window_dilation, ceil_mode, dimension_numbers
     )
@@ -143,7 +143,7 @@ def min_pool(
     References:
       Boureau, Ponce and LeCun 2010.
     """
-    x = as_numbers(x)
+    x = as_numbers("x", x)
     return run_pool(
         _compiled_min_pool, x, window_shape, strides, padding, window_dilation, ceil_mode, dimension_numbers
     )
@@ -208,7 +208,7 @@ def global_max_pool(
     References:
       Oquab, Bottou, Laptev and Sivic 2015.
     """
-    x = channels_last(as_numbers(x), dimension_numbers)
+    x = channels_last(as_numbers("x", x), dimension_numbers)
     spatial = spatial_sizes(x, spatial_rank)
     rank = len(spatial)
     return split_batch(_compiled_global_max_pool(merge_batch(x, rank + 1), spatial), x.shape[: -rank - 1])

@@ -103,7 +103,7 @@ def conv_transpose(
     )
     y = conv(
         x,
-        _transposed(kernel, feature_group_count) if transpose_kernel else kernel,
+        turned_kernel(kernel, feature_group_count) if transpose_kernel else kernel,
         bias,
         padding=pairs,
         input_dilation=strides,
@@ -177,7 +177,7 @@ def _adjoint_padding(name: str, sizes: Ints, windows: Ints, strides: Ints, outpu
     return tuple(pairs)
 
 
-def _transposed(kernel: jax.Array, groups: Any) -> jax.Array:
+def turned_kernel(kernel: jax.Array, groups: Any) -> jax.Array:
     """Return the kernel `[*window, C_out / groups, C_in]` turned, and its channels swapped within each group."""
     (groups,) = canonical_ints("feature_group_count", groups, 1)
     *window, c_out, c_in = kernel.shape

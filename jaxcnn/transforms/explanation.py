@@ -7,13 +7,15 @@ out, because XLA does not compute it either.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
-import numpy as np
 
-from jaxcnn.algorithms.choice import ALGORITHMS, PARTS, TABLE
+from jaxcnn.algorithms.choice import PARTS, TABLE
+from jaxcnn.transforms._programs import is_variable, own_algorithm, programs_of
+from jaxcnn.transforms._text import align
+from jaxcnn.transforms._tracing import trace
 
 if TYPE_CHECKING:
     from jax.extend.core import Jaxpr, JaxprEqn
@@ -23,7 +25,6 @@ PLATFORMS: dict[str, tuple[str, ...]] = {
     "cpu": ("cpu",), "gpu": ("cuda", "rocm"), "cuda": ("cuda",), "rocm": ("rocm",), "tpu": ("tpu",),
 }  # fmt: skip
 NOT_FASTER = "nothing was measured to be faster"
-_ARRAYS = (jax.Array, jax.ShapeDtypeStruct, np.ndarray)
 
 
 class Choice(NamedTuple):
@@ -80,7 +81,7 @@ class Explanation(NamedTuple):
             reasons[choice.algorithm] += [why for why in choice.why if why not in reasons[choice.algorithm]]
         whys = [(name, "; ".join(reasons[name])) for name in reasons]
         header = "why; a/b: milliseconds of lax and of the algorithm, where it was measured"
-        return "\n".join([f"on {self.platform}", *_align(rows), header, *_align(whys)])
+        return "\n".join([f"on {self.platform}", *align(rows), header, *align(whys)])
 
     def __repr__(self) -> str:
         return f"<Explanation of {len(self.choices)} choices on {self.platform}>"
@@ -92,12 +93,6 @@ class Explanation(NamedTuple):
         own = [choice for choice in self.choices if choice.layer == layer]
         of_parts = (", ".join(f"{c.times} {c.algorithm}" for c in own if c.part == part) or "-" for part in PARTS)
         return (op, dtype, *cells, *of_parts)
-
-
-def _align(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return one line a row, each column as wide as its widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def explain(fn: Callable[..., Any], *args: Any, platform: str | None = None, **kwargs: Any) -> Explanation:
@@ -133,15 +128,7 @@ def explain(fn: Callable[..., Any], *args: Any, platform: str | None = None, **k
     if platform is not None and platform not in PLATFORMS:
         raise ValueError(f"platform (={platform!r}) must be one of {', '.join(PLATFORMS)}")
     asked = jax.default_backend() if platform is None else platform
-    leaves, tree = jax.tree.flatten((args, kwargs))
-
-    def of_arrays(*arrays: Any) -> Any:
-        remaining = iter(arrays)
-        traced = [next(remaining) if isinstance(leaf, _ARRAYS) else leaf for leaf in leaves]
-        all_args, all_kwargs = jax.tree.unflatten(tree, traced)
-        return fn(*all_args, **all_kwargs)
-
-    program = jax.make_jaxpr(of_arrays)(*(leaf for leaf in leaves if isinstance(leaf, _ARRAYS)))
+    program = trace(fn, args, kwargs).program
     found = _of_program(program.jaxpr, [True] * len(program.jaxpr.outvars), PLATFORMS.get(asked, (asked,)))
     explanation = Explanation(asked, _counted([one.choice for one in found]))
     sys.stdout.write(f"{explanation}\n")
@@ -164,12 +151,12 @@ class _Found(NamedTuple):
 
 def _of_program(jaxpr: "Jaxpr", wanted: Sequence[bool], platforms: Sequence[str]) -> list[_Found]:
     """Return the algorithms on which the wanted outputs depend, in order."""
-    needed = {var for var, is_wanted in zip(jaxpr.outvars, wanted, strict=True) if is_wanted and _is_variable(var)}
+    needed = {var for var, is_wanted in zip(jaxpr.outvars, wanted, strict=True) if is_wanted and is_variable(var)}
     found: list[list[_Found]] = []
     for eqn in reversed(jaxpr.eqns):
         of_outputs = [var in needed for var in eqn.outvars]
         if any(of_outputs) or eqn.effects:
-            needed.update(filter(_is_variable, eqn.invars))
+            needed.update(filter(is_variable, eqn.invars))
             found.append(_of_equation(eqn, of_outputs, platforms))
     return [one for group in reversed(found) for one in group]
 
@@ -180,10 +167,10 @@ def _of_equation(eqn: "JaxprEqn", wanted: Sequence[bool], platforms: Sequence[st
     Which outputs of a compiled function are wanted says which of its program's are. The outputs of a loop are not
     independent like that: all are wanted then.
     """
-    name = str(eqn.params.get("name")).rsplit("_", 2)
-    if len(name) == 3 and name[0] in ALGORITHMS and name[1] in PARTS:
-        return [_Found(_choice(eqn, *name), name[2])]
-    programs = list(_programs(eqn.params.values()))
+    own = own_algorithm(eqn)
+    if own is not None:
+        return [_Found(_choice(eqn, *own), own[2])]
+    programs = list(programs_of(eqn))
     independent = "name" in eqn.params and len(programs) == 1 and len(programs[0].outvars) == len(wanted)
     found: list[_Found] = []
     for program in programs:
@@ -217,20 +204,3 @@ def _shapes(eqn: "JaxprEqn", part: str) -> tuple[Shape, Shape, Shape] | None:
     mapped = not len(x) == len(kernel) == len(y)
     fits = mapped or (x[0] == y[0] and kernel[-1] == y[-1] and x[-1] % kernel[-2] == 0)
     return (x, kernel, y) if fits else None
-
-
-def _programs(values: Any) -> Iterator["Jaxpr"]:
-    """Yield the programs among the parameters of an equation."""
-    from jax.extend.core import ClosedJaxpr, Jaxpr  # here, because it imports Pallas
-
-    for value in values:
-        if isinstance(value, ClosedJaxpr | Jaxpr):
-            yield value.jaxpr if isinstance(value, ClosedJaxpr) else value
-        elif isinstance(value, tuple | list):
-            yield from _programs(value)
-
-
-def _is_variable(atom: Any) -> bool:
-    from jax.extend.core import Literal
-
-    return not isinstance(atom, Literal)

@@ -99,3 +99,19 @@ def test_temporary_memory_is_that_of_the_compiled_program():
 def test_a_flattened_array_is_the_same_program_on_both_sides():
     x = jnp.ones((2, 4, 4, 3))
     assert programs.digest(text_of(jaxcnn.flatten, x)) == programs.digest(text_of(jaxcnn.reference.flatten, x))
+
+
+def test_tracing_is_timed_in_turns_from_cold_caches():
+    traced = []
+
+    def function(name):
+        def traceable(x):
+            traced.append(name)
+            return jnp.sin(x)
+
+        return traceable
+
+    seconds = programs.tracing_seconds({"a": function("a"), "b": function("b")}, [jnp.ones(3)], repeats=2)
+    assert traced == ["a", "b", "a", "b"]
+    assert set(seconds) == {"a", "b"}
+    assert min(seconds.values()) > 0

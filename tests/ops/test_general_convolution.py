@@ -47,7 +47,7 @@ X, K = jnp.ones((4, 2, 5, 5)), jnp.ones((6, 2, 3, 3))
 @pytest.mark.parametrize(
     ("args", "options", "error", "message"),
     [
-        ((X.astype(int), K), {}, TypeError, r"lhs dtype \(=int32\) must be a floating dtype"),
+        ((X.astype(bool), K), {}, TypeError, r"lhs dtype \(=bool\) must be a floating or an integer dtype"),
         ((X, K.astype(jnp.bfloat16)), {}, TypeError, r"rhs dtype \(=bfloat16\) must equal lhs dtype \(=float32\)"),
         ((X, K[0]), {}, ValueError, r"x \(rank 4\) and kernel \(rank 3\) must both have"),
         ((X[0, 0], K[0, 0]), {}, ValueError, r"x \(rank 2\) and kernel \(rank 2\) must both have"),
@@ -64,3 +64,13 @@ X, K = jnp.ones((4, 2, 5, 5)), jnp.ones((6, 2, 3, 3))
 def test_errors_name_argument_value_and_requirement(args, options, error, message):
     with pytest.raises(error, match=message):
         jaxcnn.conv_general_dilated(*args, (1, 1), "SAME", **options)
+
+
+def test_integers_are_convolved_and_checked():
+    x, kernel = (jnp.arange(18).reshape(1, 2, 3, 3), jnp.arange(16).reshape(2, 2, 2, 2))
+    y = jaxcnn.conv_general_dilated(x, kernel, (2, 1), "SAME", rhs_dilation=(1, 2))
+    assert y.dtype == x.dtype
+    right = jax.lax.conv_general_dilated(x.astype(float), kernel.astype(float), (2, 1), "SAME", rhs_dilation=(1, 2))
+    assert jnp.array_equal(y, right.astype(int))
+    with pytest.raises(ValueError, match=r"feature_group_count \(=3\) must divide"):
+        jaxcnn.conv_general_dilated(x, kernel, (1, 1), "SAME", feature_group_count=3)
