@@ -102,6 +102,16 @@ def test_the_table_of_wrong_numbers():
     assert table[1:] == rows
 
 
+def test_the_table_of_networks_of_other_libraries_is_what_the_benchmark_wrote():
+    section = README.partition("## Networks of other libraries")[2].partition("\n## ")[0]
+    document = json.loads((ROOT / "scripts" / "results" / "accelerate-cpu-2-cores.json").read_text())
+    assert (
+        re.findall(r"^\|.*\|$", section, re.MULTILINE) == tables.markdown("accelerate", document["rows"]).splitlines()
+    )
+    (fast,) = [row for row in document["rows"] if row["row"] == "keras MobileNetV2"]
+    assert f"{fast['default']['ratio']['median']:.1f} times" in section
+
+
 def test_the_tables_of_speed_are_what_the_benchmark_wrote():
     """Every line, and of `models` all lines, come from the numbers in scripts/results/."""
     section = README.partition("## Fast")[2].partition("\n## ")[0]

@@ -61,7 +61,7 @@ def _linen_cnn(key: jax.Array, images: jax.Array) -> tuple[Any, Apply]:
         @nn.compact
         def __call__(self, x: Any) -> Any:
             x = nn.relu(nn.Conv(WIDTHS[0], (3, 3))(x))
-            x = nn.avg_pool(x, (2, 2), strides=(2, 2))
+            x = nn.max_pool(x, (2, 2), strides=(2, 2))
             x = nn.relu(nn.Conv(WIDTHS[1], (3, 3))(x))
             x = nn.max_pool(x, (2, 2), strides=(2, 2))
             x = nn.relu(nn.Dense(128)(x.reshape(x.shape[0], -1)))

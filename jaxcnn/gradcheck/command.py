@@ -15,7 +15,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import jax
 import jax.numpy as jnp
@@ -27,11 +27,8 @@ from jaxcnn.gradcheck.suite import Outcome
 from jaxcnn.gradcheck.table import print_outcomes, stdout_console
 from jaxcnn.gradcheck.tolerances import is_floating
 from jaxcnn.transforms import without_custom_rules
-from jaxcnn.transforms._programs import programs_of
+from jaxcnn.transforms._programs import calls
 from jaxcnn.transforms._tracing import trace
-
-if TYPE_CHECKING:
-    from jax.extend.core import Jaxpr
 
 DTYPES = {
     "f16": np.float16,
@@ -112,18 +109,12 @@ def _compare(fn: Callable[..., Any], args: tuple[Any, ...], options: Options) ->
         floating = [n for n, arg in enumerate(args) if any(map(is_floating, jax.tree.leaves(arg)))]
         if not floating:
             raise ValueError("one of its arguments must hold a floating array or number")
-        if not _calls_rule(trace(fn, args, {}).program.jaxpr):
+        if not calls(trace(fn, args, {}).program.jaxpr, ["custom_vjp_call"]):
             raise ValueError("it must call a function with a custom_vjp rule, and calls none")
         argnums = options.argnums or floating
         report = compare(fn, without_custom_rules(fn), *args, argnums=argnums, rtol=options.rtol)
         dtypes = dict.fromkeys(jnp.result_type(leaf).name for leaf in jax.tree.leaves(args) if is_floating(leaf))
     return Outcome(options.function, ", ".join(dtypes), report, {})
-
-
-def _calls_rule(program: "Jaxpr") -> bool:
-    return any(
-        eqn.primitive.name == "custom_vjp_call" or any(map(_calls_rule, programs_of(eqn))) for eqn in program.eqns
-    )
 
 
 def _load(option: str, place: str) -> Any:

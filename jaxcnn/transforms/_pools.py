@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 
+from jaxcnn.ops._layout import transpose
 from jaxcnn.ops.average_pooling import sum_pool
 from jaxcnn.ops.pooling import max_pool, min_pool
 
@@ -47,17 +48,18 @@ def _pooled_axes(params: Any) -> list[int]:
 def _along_axes(layer: Callable[..., jax.Array], params: Any, x: jax.Array) -> jax.Array:
     """Return what a layer makes of x, whose axes are put in the order `[*batch, *spatial, C]` and back.
 
-    The last axis without windows takes the part of the channels; where there is none, x has one channel.
+    The last axis has the part of the channels. Where it is pooled itself, as in "NCHW", one channel is added instead:
+    to move the axes of x would cost up to ten times as much as the pool does.
     """
     spatial = _pooled_axes(params)
     if not spatial:
         return x
-    plain = [axis for axis in range(x.ndim) if axis not in spatial]
-    order = (*plain[:-1], *spatial, *plain[-1:])
-    ordered = x.transpose(order) if plain else x[..., None]
+    channels = [x.ndim - 1] if x.ndim - 1 not in spatial else []
+    order = (*(axis for axis in range(x.ndim) if axis not in (*spatial, *channels)), *spatial, *channels)
+    ordered = transpose(x, order) if channels else transpose(x, order)[..., None]
     window, strides, padding, dilation = (
         tuple(params[name][axis] for axis in spatial) if name in params else 1
         for name in ("window_dimensions", "window_strides", "padding", "window_dilation")
     )
     y = layer(ordered, window, strides, padding, window_dilation=dilation)
-    return y.transpose(tuple(order.index(axis) for axis in range(x.ndim))) if plain else y[..., 0]
+    return transpose(y if channels else y[..., 0], tuple(order.index(axis) for axis in range(x.ndim)))

@@ -1,6 +1,6 @@
 """What programs are made of: the programs that equations hold, and their variables."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jaxcnn.algorithms.choice import ALGORITHMS, PARTS
@@ -21,6 +21,14 @@ def programs_of(eqn: "JaxprEqn") -> Iterator["Jaxpr"]:
                 yield from among(value)
 
     return among(eqn.params.values())
+
+
+def calls(program: "Jaxpr", primitives: Sequence[str]) -> bool:
+    """Return whether one of some primitives stands in a program, or in one that its equations hold."""
+    return any(
+        eqn.primitive.name in primitives or any(calls(inner, primitives) for inner in programs_of(eqn))
+        for eqn in program.eqns
+    )
 
 
 def own_algorithm(eqn: "JaxprEqn") -> tuple[str, str, str] | None:

@@ -4,12 +4,12 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from jaxcnn.transforms._programs import programs_of
+from jaxcnn.transforms._programs import calls, programs_of
 from jaxcnn.transforms._rewriting import Definitions, Replacement, Rewriter, Rewritten
 from jaxcnn.transforms._tracing import trace
 
 if TYPE_CHECKING:
-    from jax.extend.core import Jaxpr, JaxprEqn
+    from jax.extend.core import JaxprEqn
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 RULES = {"vjp": ("custom_vjp_call",), "all": ("custom_vjp_call", "custom_jvp_call")}
@@ -84,12 +84,5 @@ def _holding_rules(rewritten: Rewritten, taken_out: Sequence[str]) -> Iterator[s
         for program in inside:
             yield from _holding_rules(program, taken_out)
         stays = by is None and not inside and eqn.primitive.name not in RULES["all"]
-        if stays and any(_has_rule(program, taken_out) for program in programs_of(eqn)):
+        if stays and any(calls(program, taken_out) for program in programs_of(eqn)):
             yield eqn.primitive.name
-
-
-def _has_rule(program: "Jaxpr", taken_out: Sequence[str]) -> bool:
-    return any(
-        eqn.primitive.name in taken_out or any(_has_rule(inner, taken_out) for inner in programs_of(eqn))
-        for eqn in program.eqns
-    )
