@@ -13,8 +13,7 @@ import jax
 from jaxcnn.benchmark import parts, programs
 from jaxcnn.benchmark.measure import Effort, Measurement, Subject, measure
 from jaxcnn.benchmark.peers import Peer, loss_of
-from jaxcnn.transforms import accelerate
-from jaxcnn.transforms._findings import Report
+from jaxcnn.transforms import Report, accelerate
 
 BATCH, SIDE = 16, 64  # how many images, and of how many pixels a side
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 
 if TYPE_CHECKING:
-    from jax.extend.core import ClosedJaxpr, Jaxpr
+    from jax.extend.core import Jaxpr
 
 Params = Mapping[str, Any]
 Rewrite = Callable[["Jaxpr"], Any]  # to a Rewritten
@@ -26,14 +26,14 @@ class Rebuilt(NamedTuple):
 
 
 def rebuild(primitive: str, params: Params, rewrite: Rewrite) -> Rebuilt | None:
-    """Make an equation again with the programs in it rewritten; None where that cannot be done."""
-    maker = MAKERS.get(primitive)
-    return None if maker is None else maker(params, rewrite)
+    """Make an equation of one of `MAKERS` again, the programs in it rewritten; None where that cannot be done."""
+    return MAKERS[primitive](params, rewrite)
 
 
-def _function(program: "ClosedJaxpr", rewritten: Any) -> Callable[..., tuple[Any, ...]]:
+def _function(program: Any, rewritten: Any) -> Callable[..., tuple[Any, ...]]:
     """Return a rewritten program as a function of its inputs."""
-    return lambda *inputs: tuple(rewritten.run(*program.consts, *inputs))
+    consts = getattr(program, "consts", ())  # JAX 0.10 has a class for programs without
+    return lambda *inputs: tuple(rewritten.run(*consts, *inputs))
 
 
 def _compiled(params: Params, rewrite: Rewrite) -> Rebuilt | None:
@@ -69,7 +69,7 @@ def _compiled_once(compute: Callable[..., Sequence[Any]]) -> Callable[..., Seque
 def _scan(params: Params, rewrite: Rewrite) -> Rebuilt:
     rewritten = rewrite(params["jaxpr"].jaxpr)
     function = _function(params["jaxpr"], rewritten)
-    first, carried = params["num_consts"], params["num_carry"]
+    first, carried = _consts_and_carry(params)
 
     def compute(*inputs: Any) -> Sequence[Any]:
         consts, init, xs = inputs[:first], inputs[first : first + carried], inputs[first + carried :]
@@ -82,6 +82,14 @@ def _scan(params: Params, rewrite: Rewrite) -> Rebuilt:
         return [*carry, *ys]
 
     return Rebuilt(_compiled_once(compute), (rewritten,))
+
+
+def _consts_and_carry(params: Params) -> tuple[int, int]:
+    """Return how many inputs of a scan are constants and how many are carried; JAX 0.11 has trees of them instead."""
+    if "num_consts" in params:
+        return params["num_consts"], params["num_carry"]
+    consts, carry, _ = params["ft_in"].unpack()
+    return len(list(consts)), len(list(carry))
 
 
 def _while(params: Params, rewrite: Rewrite) -> Rebuilt:
@@ -119,7 +127,7 @@ def _cond(params: Params, rewrite: Rewrite) -> Rebuilt:
 def _checkpoint(params: Params, rewrite: Rewrite) -> Rebuilt:
     rewritten = rewrite(params["jaxpr"])
     prevent_cse, policy = params["prevent_cse"], params["policy"]
-    recomputed = jax.checkpoint(lambda *inputs: list(rewritten.run(*inputs)), prevent_cse=prevent_cse, policy=policy)
+    recomputed = jax.checkpoint(_function(params["jaxpr"], rewritten), prevent_cse=prevent_cse, policy=policy)
 
     def compute(*inputs: Any) -> Sequence[Any]:
         if params["differentiated"]:  # it is the second computation, which must not be shared with the first
@@ -140,7 +148,7 @@ def _shard_map(params: Params, rewrite: Rewrite) -> Rebuilt:
     rewritten = rewrite(params["jaxpr"])
     axes = params["newly_manual_axes"] if "newly_manual_axes" in params else params["manual_axes"]
     compute = jax.shard_map(
-        lambda *inputs: tuple(rewritten.run(*inputs)),
+        _function(params["jaxpr"], rewritten),
         mesh=params["mesh"],
         in_specs=tuple(params["in_specs"]),
         out_specs=tuple(params["out_specs"]),

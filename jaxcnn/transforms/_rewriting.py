@@ -106,7 +106,8 @@ class Rewriter:
         why = self._whole(eqn)
         if why is not None:
             return _alone(jaxpr, eqn), Decision(eqn, None, why, ())
-        rebuilt = self._rebuild(eqn.primitive.name, tuple(eqn.params.items()))
+        known = eqn.primitive.name in _rebuilding.MAKERS
+        rebuilt = self._rebuild(eqn.primitive.name, tuple(eqn.params.items())) if known else None
         if rebuilt is None:
             return _alone(jaxpr, eqn), Decision(eqn, None, f"inside {eqn.primitive}, which cannot be made again", ())
         decision = Decision(eqn, None, "", rebuilt.inside)
