@@ -7,8 +7,8 @@ convolutions, for a fast algorithm they are not:
     dkernel[k, c', c] = sum_{n, o} x[n, o s + k d - low, c'] g[n, o, c]                  many positions are
     dx[n, p, c']      = sum_{o, k, c : o s + k d - low = p} g[n, o, c] kernel[k, c', c]  g has zeros in between
 
-dkernel is told by its right operand having more positions than its result: examples stand there where channels stood.
-dx is told by the zeros between the elements of its left operand; its kernel is turned, and turned back here.
+dkernel is told by its right operand having more positions than its result, or by its sum over the first axis of x, the
+examples. dx is told by the zeros between the elements of its left operand; its kernel is turned, and turned back here.
 
 Each gradient is the adjoint A of the layer y(x, kernel) in one argument, a function of the other argument and of g,
 linear in both. With t the cotangent of A's result, which has the place of the free argument,

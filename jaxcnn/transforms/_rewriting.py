@@ -14,7 +14,7 @@ from jaxcnn.transforms import _rebuilding
 from jaxcnn.transforms._programs import is_variable, programs_of
 
 if TYPE_CHECKING:
-    from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
+    from jax.extend.core import Jaxpr, JaxprEqn
 
 EQUATIONS_KEPT = 512  # those made again, so that a compiled function or a loop that is called again stays compiled
 Compute = Callable[..., Sequence[Any]]
@@ -83,10 +83,6 @@ class Rewriter:
     ) -> None:
         self._rule, self._whole = rule, whole
         self._rebuild = functools.lru_cache(EQUATIONS_KEPT)(self._rebuild_anew)
-
-    def run(self, program: "ClosedJaxpr", args: Sequence[Any]) -> list[Any]:
-        """Evaluate a program, rewritten."""
-        return list(self.rewrite(program.jaxpr).run(*program.consts, *args))
 
     def rewrite(self, jaxpr: "Jaxpr") -> Rewritten:
         """Rewrite a program without evaluating it."""
