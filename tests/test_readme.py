@@ -115,13 +115,20 @@ def test_the_table_of_networks_of_other_libraries_is_what_the_benchmark_wrote():
 def test_the_tables_of_speed_are_what_the_benchmark_wrote():
     """Every line, and of `models` all lines, come from the numbers in scripts/results/."""
     section = README.partition("## Fast")[2].partition("\n## ")[0]
-    shown = re.findall(r"^\|.*\|$", section, re.MULTILINE)
+    shown, words = re.findall(r"^\|.*\|$", section, re.MULTILINE), " ".join(section.split())
     printed = {}
     for command in ("models", "ops"):
         document = json.loads((ROOT / "scripts" / "results" / f"{command}-cpu-2-cores.json").read_text())
         printed[command] = tables.markdown(command, document["rows"]).splitlines()
         assert document["jax"] in section
         assert document["cpu"] in section
+    apart = [row["default"] for row in document["rows"] if not row["default"]["same_program"]]
+    below = sum(pair["ratio"]["median"] < 0.95 for pair in apart)
+    assert f"{below} of the {len(apart)} parts that are not equal programs have a median below 0.95" in words
+    ahead = [line.partition(":")[0].rpartition(" ")[2] for line in document["summary"]["slower"]]
+    assert (ahead.count("best"), ahead.count("default")) == (4, 2)
+    assert "`jax.grad` is ahead on four parts" in words
+    assert "By default it is ahead on two" in words
     assert shown[: len(printed["models"])] == printed["models"]
     assert shown[len(printed["models"])] == printed["ops"][0]
     assert set(shown) <= {*printed["models"], *printed["ops"]}

@@ -27,7 +27,7 @@ from jaxcnn.gradcheck.suite import Outcome
 from jaxcnn.gradcheck.table import print_outcomes, stdout_console
 from jaxcnn.gradcheck.tolerances import is_floating
 from jaxcnn.transforms import without_custom_rules
-from jaxcnn.transforms._programs import calls
+from jaxcnn.transforms._programs import RULES, calls
 from jaxcnn.transforms._tracing import trace
 
 DTYPES = {
@@ -109,7 +109,7 @@ def _compare(fn: Callable[..., Any], args: tuple[Any, ...], options: Options) ->
         floating = [n for n, arg in enumerate(args) if any(map(is_floating, jax.tree.leaves(arg)))]
         if not floating:
             raise ValueError("one of its arguments must hold a floating array or number")
-        if not calls(trace(fn, args, {}).program.jaxpr, ["custom_vjp_call"]):
+        if not calls(trace(fn, args, {}).program.jaxpr, RULES["vjp"]):
             raise ValueError("it must call a function with a custom_vjp rule, and calls none")
         argnums = options.argnums or floating
         report = compare(fn, without_custom_rules(fn), *args, argnums=argnums, rtol=options.rtol)

@@ -62,19 +62,17 @@ def _refused_by_layer(eqn: "JaxprEqn", inputs: Sequence[Any], compute: Compute) 
     return None if found == wanted else f"the layer gives {', '.join(found)} for {', '.join(wanted)}"
 
 
+def _alone(refusal: Callable[["JaxprEqn"], str | None]) -> Callable[["JaxprEqn", Definitions], str | None]:
+    return lambda eqn, definitions: refusal(eqn)
+
+
 def _if(fits: Callable[["JaxprEqn"], bool]) -> Callable[["JaxprEqn", Definitions], str | None]:
-    return lambda eqn, definitions: None if fits(eqn) else UNRELATED
+    return _alone(lambda eqn: None if fits(eqn) else UNRELATED)
 
 
-def _conv_refusal(eqn: "JaxprEqn", definitions: Definitions) -> str | None:
-    del definitions
+def _conv_refusal(eqn: "JaxprEqn") -> str | None:
     dtype = dtype_of(eqn.invars[0])
     return None if jnp.issubdtype(dtype, jnp.floating) else f"dtype (={dtype}), which has no gradient"
-
-
-def _pool_refusal(eqn: "JaxprEqn", definitions: Definitions) -> str | None:
-    del definitions
-    return _pools.refusal(eqn)
 
 
 def _bias_refusal(eqn: "JaxprEqn", definitions: Definitions) -> str | None:
@@ -120,11 +118,11 @@ TABLE = (
         _by(_convolutions.dkernel),
     ),
     Pattern("conv_general_dilated", "jaxcnn.conv, dx", _if(_convolutions.is_dx), _by(_convolutions.dx)),
-    Pattern("conv_general_dilated", "jaxcnn.conv", _conv_refusal, _by(_convolutions.forward)),
-    Pattern("reduce_window_max", "jaxcnn.max_pool", _pool_refusal, _by(_pools.pool)),
-    Pattern("reduce_window_min", "jaxcnn.min_pool", _pool_refusal, _by(_pools.pool)),
-    Pattern("reduce_window_sum", "jaxcnn.sum_pool", _pool_refusal, _by(_pools.pool)),
-    Pattern("select_and_scatter_add", "jaxcnn pool, dx", _pool_refusal, _by(_pools.chosen)),
+    Pattern("conv_general_dilated", "jaxcnn.conv", _alone(_conv_refusal), _by(_convolutions.forward)),
+    Pattern("reduce_window_max", "jaxcnn.max_pool", _alone(_pools.refusal), _by(_pools.pool)),
+    Pattern("reduce_window_min", "jaxcnn.min_pool", _alone(_pools.refusal), _by(_pools.pool)),
+    Pattern("reduce_window_sum", "jaxcnn.sum_pool", _alone(_pools.refusal), _by(_pools.pool)),
+    Pattern("select_and_scatter_add", "jaxcnn pool, dx", _alone(_pools.refusal), _by(_pools.chosen)),
     Pattern("jit", "jaxcnn.log_softmax", _if(_activations.is_log_softmax), _by(_activations.log_softmax_of)),
     Pattern("mul", "jaxcnn.gelu", _gelu_refusal, _gelu),
     Pattern("dot_general", "jaxcnn.dense", _if(_is_dense), _by(_dense)),

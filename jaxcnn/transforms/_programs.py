@@ -8,6 +8,8 @@ from jaxcnn.algorithms.choice import ALGORITHMS, PARTS
 if TYPE_CHECKING:
     from jax.extend.core import Jaxpr, JaxprEqn
 
+RULES = {"vjp": ("custom_vjp_call",), "all": ("custom_vjp_call", "custom_jvp_call")}  # calls of what has such a rule
+
 
 def programs_of(eqn: "JaxprEqn") -> Iterator["Jaxpr"]:
     """Yield the programs among the parameters of an equation."""

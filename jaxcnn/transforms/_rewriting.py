@@ -78,7 +78,7 @@ class Rewriter:
 
     def __init__(
         self,
-        rule: Callable[["Rewriter", "JaxprEqn", Definitions], Replacement | str],
+        rule: Callable[["JaxprEqn", Definitions], Replacement | str],
         whole: Callable[["JaxprEqn"], str | None],
     ) -> None:
         self._rule, self._whole = rule, whole
@@ -93,11 +93,11 @@ class Rewriter:
         return Rewritten(_evaluator(jaxpr, [step for step, _ in steps]), changed, decisions)
 
     def _step(self, jaxpr: "Jaxpr", eqn: "JaxprEqn", definitions: Definitions) -> tuple["_Step", Decision]:
-        found = self._rule(self, eqn, definitions)
+        found = self._rule(eqn, definitions)
         if isinstance(found, Replacement):
             step = _Step(found.inputs, _in_context(eqn, found.compute), eqn.outvars, bool(eqn.effects))
             return step, Decision(eqn, found.by, "", found.inside)
-        if not any(True for _ in programs_of(eqn)):
+        if next(programs_of(eqn), None) is None:
             return _alone(jaxpr, eqn), Decision(eqn, None, found, ())
         why = self._whole(eqn)
         if why is not None:

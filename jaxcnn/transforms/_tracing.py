@@ -59,7 +59,7 @@ def trace(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
         program = jax.make_jaxpr(of_arrays)(*arrays)
     except _NOT_TRACEABLE as error:
         raise TypeError(
-            f"fn (={_name(fn)}) must be a function that jax.jit can compile, but it asks for the values of arrays: "
+            f"fn (={name_of(fn)}) must be a function that jax.jit can compile, but it asks for the values of arrays: "
             f"{str(error).splitlines()[0]}"
         ) from error
     outputs, structure = returned
@@ -81,10 +81,11 @@ def _require_unchanged(fn: Callable[..., Any], arguments: Any, given: Sequence[A
     paths, after = jax.tree.flatten_with_path(arguments)
     if after != tree or any(leaf is not before for (_, leaf), before in zip(paths, given, strict=True)):
         raise ValueError(
-            f"fn (={_name(fn)}) must be free of side effects, but it changes its arguments, and what it wrote would be "
-            "lost; let it return the new values"
+            f"fn (={name_of(fn)}) must be free of side effects, but it changes its arguments, and what it wrote would "
+            "be lost; let it return the new values"
         )
 
 
-def _name(fn: Callable[..., Any]) -> str:
+def name_of(fn: Callable[..., Any]) -> str:
+    """Return how a function is called in errors."""
     return getattr(fn, "__qualname__", None) or repr(fn)

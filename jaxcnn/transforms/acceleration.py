@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from jaxcnn.transforms import _patterns
 from jaxcnn.transforms._findings import Report as Report
 from jaxcnn.transforms._findings import report_of
-from jaxcnn.transforms._programs import own_algorithm
-from jaxcnn.transforms._rewriting import Definitions, Replacement, Rewriter
-from jaxcnn.transforms._tracing import trace
+from jaxcnn.transforms._programs import RULES, own_algorithm
+from jaxcnn.transforms._rewriting import Rewriter
+from jaxcnn.transforms._tracing import name_of, trace
 
 if TYPE_CHECKING:
     from jax.extend.core import JaxprEqn
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-OWN_RULES = ("custom_jvp_call", "custom_vjp_call")
 
 
 def accelerate(fn: Function, *, report: bool | Callable[[Report], Any] = False) -> Function:
@@ -32,9 +31,10 @@ def accelerate(fn: Function, *, report: bool | Callable[[Report], Any] = False) 
     first is better, because the hand rules then say what is computed at all. `without_custom_rules` is the opposite.
 
     Replaced are convolutions (of every layout, stride, dilation and grouping), maxima, minima and sums over windows,
-    their gradients where they stand in the program, `jax.nn.log_softmax`, and in half precision sums whose gradient or
-    value JAX sums in half precision: biases that are added by broadcasting, and `lax.reduce_sum`. They are found inside
-    `jax.jit`, `scan`, `while_loop`, `cond`, `switch`, `checkpoint` and `shard_map` too. Everything else stays as it is:
+    their gradients where they stand in the program, dense layers, the exact `jax.nn.gelu`, `jax.nn.log_softmax`, and in
+    half precision sums whose gradient or value JAX sums in half precision: biases that are added by broadcasting, and
+    `lax.reduce_sum`. They are found inside `jax.jit`, `scan`, `while_loop`, `cond`, `switch`, `checkpoint` and
+    `shard_map` too. Everything else stays as it is:
     functions with a custom_jvp or custom_vjp rule with that rule, integers and complex numbers, pools with a dilated
     input, and equations that hold programs in another way, such as Pallas kernels.
 
@@ -69,7 +69,7 @@ def accelerate(fn: Function, *, report: bool | Callable[[Report], Any] = False) 
     """
     if not callable(fn):
         raise TypeError(f"fn (={fn!r}) must be a function")
-    rewriter = Rewriter(_rule, _whole)
+    rewriter = Rewriter(_patterns.match, _whole)
 
     @functools.wraps(fn)
     def accelerated(*args: Any, **kwargs: Any) -> Any:
@@ -83,7 +83,7 @@ def accelerate(fn: Function, *, report: bool | Callable[[Report], Any] = False) 
             if "custom_vjp" not in str(error):
                 raise
             raise TypeError(
-                f"an accelerated function (={getattr(fn, '__qualname__', fn)}) must not be differentiated in forward "
+                f"an accelerated function (={name_of(fn)}) must not be differentiated in forward "
                 "mode, by jax.jvp or jax.jacfwd: use the function itself there, or jaxcnn.without_custom_rules(fn)"
             ) from error
         return traced.result(outputs)
@@ -98,12 +98,7 @@ def _tell(found: Report, report: bool | Callable[[Report], Any]) -> None:
         sys.stdout.write(f"{found}\n")
 
 
-def _rule(rewriter: Rewriter, eqn: "JaxprEqn", definitions: Definitions) -> Replacement | str:
-    del rewriter
-    return _patterns.match(eqn, definitions)
-
-
 def _whole(eqn: "JaxprEqn") -> str | None:
-    if eqn.primitive.name in OWN_RULES:
+    if eqn.primitive.name in RULES["all"]:
         return f"inside {eqn.primitive}, whose own rule stands"
     return "computed by jaxcnn" if own_algorithm(eqn) is not None else None

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from jaxcnn.transforms._programs import calls, programs_of
+from jaxcnn.transforms._programs import RULES, calls, programs_of
 from jaxcnn.transforms._rewriting import Definitions, Replacement, Rewriter, Rewritten
 from jaxcnn.transforms._tracing import trace
 
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from jax.extend.core import JaxprEqn
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-RULES = {"vjp": ("custom_vjp_call",), "all": ("custom_vjp_call", "custom_jvp_call")}
 
 
 def without_custom_rules(fn: Function, which: Literal["vjp", "all"] = "vjp") -> Function:
@@ -54,7 +53,7 @@ def without_custom_rules(fn: Function, which: Literal["vjp", "all"] = "vjp") -> 
         raise ValueError(f"which (={which!r}) must be one of {', '.join(map(repr, RULES))}")
     taken_out = RULES[which]
 
-    def rule(rewriter: Rewriter, eqn: "JaxprEqn", definitions: Definitions) -> Replacement | str:
+    def rule(eqn: "JaxprEqn", definitions: Definitions) -> Replacement | str:
         del definitions
         if eqn.primitive.name not in taken_out:
             return ""
