@@ -4,7 +4,9 @@ Tap t of output o reads the dilated x at o * stride + t * kernel_dilation - low.
 `put` is its adjoint: it sets every element back to where it was read. Neither copies where XLA fuses it into a loop.
 """
 
+import functools
 import itertools
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import jax
@@ -20,6 +22,15 @@ if TYPE_CHECKING:
 def taps_of(kernel_size: "Ints") -> list["Ints"]:
     """Return the index of every tap, in row-major order."""
     return list(itertools.product(*map(range, kernel_size)))
+
+
+def sum_over(kernel_size: "Ints", term: Callable[["Ints"], jax.Array]) -> jax.Array:
+    """Add term(tap) of every tap: those of one line of the window first, then the lines.
+
+    An addition waits for those before it, and the sums of two lines do not wait for one another.
+    """
+    lines = [[term((*line, last)) for last in range(kernel_size[-1])] for line in taps_of(kernel_size[:-1])]
+    return functools.reduce(jnp.add, [functools.reduce(jnp.add, of_line) for of_line in lines])
 
 
 def take(x: jax.Array, tap: "Ints", outputs: "Ints", config: "ConvConfig", first_axis: int = 1) -> jax.Array:

@@ -67,10 +67,20 @@ class Layer(NamedTuple):
         return math.prod(self.x_shape) * math.prod(self.kernel_shape[:-2])
 
     @property
+    def images(self) -> int:
+        """The number of images."""
+        return self.x_shape[0]
+
+    @property
+    def channels(self) -> tuple[int, int]:
+        """The numbers of input channels and of output channels."""
+        c_in, c_out = self.kernel_shape[-2:]
+        return c_in, c_out
+
+    @property
     def is_wide(self) -> bool:
-        """Whether there are many channels on both sides: 32 or more, and 64 or more on one."""
-        fewer, more = sorted(self.kernel_shape[-2:])
-        return fewer >= 32 and more >= 64
+        """Whether there are many channels, 16 or more on both sides and 1024 pairs, at many pixels, 1500 or more."""
+        return min(self.channels) >= 16 and math.prod(self.channels) >= 1024 and math.prod(self.x_shape[:-1]) >= 1500
 
 
 class Rule(NamedTuple):
@@ -147,26 +157,31 @@ TABLE = (
     Rule(
         "lattice",
         ("forward",),
-        lambda layer: layer.is_wide and set(layer.config.strides) == {1},
-        "x 32,32,32,64, kernel 3x3, to 64 channels: 26/14; 256 channels: 13.4/12.6; x 128,14,14,32, kernel 5x5, to 64: "
-        "26/16; with options that already give it to Eigen 14.7/15.4 and 15.0/15.9, at stride 2 7.7/9.0",
+        lambda layer: layer.is_wide and layer.channels[1] >= 32,
+        "x 32,32,32,64, kernel 3x3, to 64 channels: 26/14, at stride 2 8.4/5.1; x 16,32,32,32 to 32: 3.5/2.3; "
+        "x 16,28,28,128: 21/20; x 16,8,8,128: 2.2/2.6; with options that already give it to Eigen 14.7/15.4",
     ),
     Rule(
         "lattice",
         ("dx",),
-        lambda layer: layer.is_wide and set(layer.config.strides) == {1},
+        lambda layer: layer.is_wide and layer.channels[0] >= 32 and set(layer.config.strides) == {1},
         "x 32,32,32,64, kernel 3x3: 25/14; x 128,14,14,32, kernel 5x5, to 64: 27/17; with a stride lax's is Eigen's",
     ),
     Rule(
         "lattice",
         ("dkernel",),
-        lambda layer: layer.x_shape[0] >= 32 and math.prod(layer.kernel_shape[-2:]) >= 2048,
-        "x 32,32,32,64, kernel 3x3: 29/20; x 128,14,14,32, kernel 5x5: 31/17; slower for few images or channels",
+        lambda layer: (
+            layer.is_wide
+            and layer.channels[1] >= 32
+            and layer.images >= (8 if math.prod(layer.channels) >= 2048 else 64)
+        ),
+        "x 16,64,64,32, kernel 3x3, to 64 channels: 42/26; x 8,32,32,64: 7.3/6.1, 4 images 3.5/5.2; to 32 channels "
+        "x 128,14,14,32: 10.7/6.7, x 16,32,32,32: 3.8/4.2",
     ),
     Rule(
         "lattice",
         ("dkernel",),
-        lambda layer: layer.x_shape[0] >= 16 and layer.kernel_shape[-2] <= 4,
+        lambda layer: layer.images >= 16 and layer.kernel_shape[-2] <= 4,
         "x 128,28,28,1, kernel 5x5: 7.2/2.4; x 64,32,32,3, kernel 3x3: 6.6/4.4; x 16,64,64,3, 7x7 at stride 2: 4.3/3.2",
     ),
 )

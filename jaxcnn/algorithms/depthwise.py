@@ -7,17 +7,17 @@ With M = C_out / C_in output channels for each input channel, output channel c r
     dkernel[t, c] = sum_{n, o} x[n, o * stride + t * kernel_dilation - low, c // M] g[n, o, c]
 
 where put_t sets each element to where tap t reads. No product is written to memory: forward is one loop over the output
-in which all taps of an element are added, and so is dx, which without strides is again a forward pass, of g with the
-kernel turned. A window of more than nine taps is computed in two halves of the rows, one after the other: XLA repeats
-a loop over elements in everything that uses its result, but not what comes out of a loop over halves. dkernel takes
-the taps of one line of the window at a time, in a loop over the first spatial axis of the kernel, and adds eight
-blocks of rows of x * g before it writes, so that what is left to reduce is an eighth of the output for each tap.
+in which all taps of an element are added, and so is dx: a forward pass of g, dilated by the strides, with the kernel
+turned, or with strides and few taps the sum as it stands. dkernel takes the taps of one line of the window at a time,
+in a loop over the first spatial axis of the kernel, and adds eight blocks of rows of x * g before it writes, so that
+what is left to reduce is an eighth of the output for each tap.
 
 Cost: N * O * K * C_out multiplications and additions, which read x from cache K times; temporaries are one padded copy
 of x or of g, and in dkernel the taps of one line times an eighth of g.
 """
 
 import functools
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -25,15 +25,15 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxcnn.algorithms._taps import padded, put, take, taps_of
+from jaxcnn.algorithms._once import once
+from jaxcnn.algorithms._taps import padded, put, sum_over, take, taps_of
 from jaxcnn.ops._dtypes import accumulation_dtype, channel_row
 from jaxcnn.ops._window import conv_dx_config, conv_output_size
 
 if TYPE_CHECKING:
     from jaxcnn.ops._window import ConvConfig, Ints
 
-FEW_TAPS = 9  # up to which repeating them costs less than a second loop
-HALVES = 2
+FEW_TAPS = 9  # up to which putting each where it was read costs less than a pass over the dilated g
 BLOCKS = 8  # of rows, added before dkernel reduces
 
 
@@ -45,47 +45,32 @@ def accepts(config: "ConvConfig", kernel_shape: "Ints") -> bool:
 
 def forward(x: jax.Array, kernel: jax.Array, config: "ConvConfig") -> jax.Array:
     """Return y `[N, *spatial_out, C_out]` for x `[N, *spatial, C_in]`, kernel `[*spatial, 1, C_out]`."""
+    return once(lambda x, kernel: _forward(x, kernel, config), x, kernel)
+
+
+def _forward(x: jax.Array, kernel: jax.Array, config: "ConvConfig") -> jax.Array:
     outputs = conv_output_size(x.shape[1:-1], kernel.shape[:-2], config)
     x, config = padded(_repeat(x, kernel.shape[-1]).astype(accumulation_dtype(x.dtype)), config)
-    taps = taps_of(kernel.shape[:-2])
-
-    def lines(x: jax.Array, rows: int) -> jax.Array:
-        taken = [_scale(take(x, t, (rows, *outputs[1:]), config), kernel[t]) for t in taps]
-        return functools.reduce(jnp.add, taken).astype(kernel.dtype)
-
-    if len(taps) <= FEW_TAPS or outputs[0] == 1:
-        return lines(x, outputs[0])
-    rows = -(-outputs[0] // HALVES)
-    stride = config.strides[0]
-    extent = (kernel.shape[0] - 1) * config.kernel_dilation[0] + (rows - 1) * stride + 1
-    x = _extend(x, extent + (HALVES - 1) * rows * stride)
-    halves = lax.map(
-        lambda first: lines(lax.dynamic_slice_in_dim(x, first * stride, extent, axis=1), rows),
-        jnp.arange(HALVES) * rows,
-    )
-    y = jnp.moveaxis(halves, 0, 1).reshape(x.shape[0], HALVES * rows, *outputs[1:], kernel.shape[-1])
-    return lax.slice_in_dim(y, 0, outputs[0], axis=1)
+    return sum_over(kernel.shape[:-2], lambda t: _scale(take(x, t, outputs, config), kernel[t])).astype(kernel.dtype)
 
 
 def dx(g: jax.Array, kernel: jax.Array, input_size: "Ints", config: "ConvConfig") -> jax.Array:
     """Return the cotangent of x `[N, *input_size, C_in]` for g `[N, *spatial_out, C_out]`."""
+    return once(lambda g, kernel: _dx(g, kernel, input_size, config), g, kernel)
+
+
+def _dx(g: jax.Array, kernel: jax.Array, input_size: "Ints", config: "ConvConfig") -> jax.Array:
     multiplier = g.shape[-1] // config.feature_group_count
-    if multiplier > 1:
-        wide = accumulation_dtype(g.dtype)
-        parts = [
-            dx(g[..., m::multiplier].astype(wide), kernel[..., m::multiplier].astype(wide), input_size, config)
-            for m in range(multiplier)
-        ]
-        return functools.reduce(jnp.add, parts).astype(g.dtype)
-    taps = taps_of(kernel.shape[:-2])
-    if len(taps) > FEW_TAPS or set(config.strides) == {1}:
+    wide, kernel = (v.astype(accumulation_dtype(g.dtype)) for v in (g, kernel))
+    kernel_size = kernel.shape[:-2]
+    if multiplier == 1 and max(config.strides) > 1 and math.prod(kernel_size) <= FEW_TAPS:
+        total = sum_over(kernel_size, lambda t: put(_scale(wide, kernel[t]), t, input_size, config))
+    else:
         turned = lax.rev(kernel, range(kernel.ndim - 2))
-        return forward(g, turned, conv_dx_config(input_size, kernel.shape[:-2], g.shape[1:-1], config))
-    # XLA computes what makes g anew for each tap, unless a pad stands between.
-    wide = _extend(g.astype(accumulation_dtype(g.dtype)), g.shape[1] + 1)
-    return functools.reduce(jnp.add, [put(_scale(wide, kernel[t]), t, input_size, config) for t in taps]).astype(
-        g.dtype
-    )
+        config = conv_dx_config(input_size, kernel_size, g.shape[1:-1], config)
+        parts = [_forward(wide[..., m::multiplier], turned[..., m::multiplier], config) for m in range(multiplier)]
+        total = functools.reduce(jnp.add, parts)
+    return total.astype(g.dtype)
 
 
 def dkernel(x: jax.Array, g: jax.Array, kernel_size: "Ints", config: "ConvConfig") -> jax.Array:

@@ -5,12 +5,10 @@ With t for a tap and c' for an input channel,
     y[n, o, c] = sum_{t, c'} x[n, o * stride + t * kernel_dilation - low, c'] kernel[t, c', c]
 
 is for every t and c' one number of x a position times one row of the kernel. No product is written to memory: forward
-is one loop over y in which all terms of an element are added. The terms of one line of the window are added first and
-then the lines, so that no addition has to wait for all before it.
+is one loop over y in which all terms of an element are added.
 
 Cost: N * O * K * C_in * C_out multiplications and additions; the one temporary is x with its padding. A matrix product
-would collect K * C_in numbers for each position first, which costs more than multiplying them if they are few. XLA may
-repeat the loop in what uses y rather than write y out.
+would collect K * C_in numbers for each position first, which costs more than multiplying them if they are few.
 """
 
 import functools
@@ -20,7 +18,8 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.algorithms._taps import padded, take, taps_of
+from jaxcnn.algorithms._once import once
+from jaxcnn.algorithms._taps import padded, sum_over, take
 from jaxcnn.ops._dtypes import accumulation_dtype, channel_row
 from jaxcnn.ops._window import conv_output_size
 
@@ -37,19 +36,18 @@ def accepts(config: "ConvConfig", kernel_shape: "Ints") -> bool:
 
 def forward(x: jax.Array, kernel: jax.Array, config: "ConvConfig") -> jax.Array:
     """Return y `[N, *spatial_out, C_out]` for x `[N, *spatial, C_in]`, kernel `[*spatial, C_in, C_out]`."""
+    return once(lambda x, kernel: _forward(x, kernel, config), x, kernel)
+
+
+def _forward(x: jax.Array, kernel: jax.Array, config: "ConvConfig") -> jax.Array:
     outputs = conv_output_size(x.shape[1:-1], kernel.shape[:-2], config)
     x, config = padded(x.astype(accumulation_dtype(x.dtype)), config)
 
-    def term(tap: "Ints", c: int) -> jax.Array:
+    def products(tap: "Ints") -> jax.Array:
         taken = take(x, tap, outputs, config)
-        return taken[..., c : c + 1] * channel_row(kernel[(*tap, c)].astype(x.dtype), taken)
+        rows = kernel[tap].astype(x.dtype)
+        return functools.reduce(
+            jnp.add, [taken[..., c : c + 1] * channel_row(rows[c], taken) for c in range(x.shape[-1])]
+        )
 
-    lines = [
-        _total([term((*line, last), c) for last in range(kernel.shape[-3]) for c in range(kernel.shape[-2])])
-        for line in taps_of(kernel.shape[:-3])
-    ]
-    return _total(lines).astype(kernel.dtype)
-
-
-def _total(terms: list[jax.Array]) -> jax.Array:
-    return functools.reduce(jnp.add, terms)
+    return sum_over(kernel.shape[:-2], products).astype(kernel.dtype)

@@ -47,6 +47,25 @@ def test_a_row_of_the_benchmark_chooses_every_part_of_the_algorithm(name):
     assert parts == {part for part in parts for case in CASES.values() if chosen(case, part).get("cpu") == name}
 
 
+@pytest.mark.parametrize(
+    ("x", "kernel", "strides", "parts"),
+    [
+        ((16, 32, 32, 32), (3, 3, 32, 64), 1, {"forward", "dx", "dkernel"}),
+        ((16, 32, 32, 32), (3, 3, 32, 64), 2, {"forward", "dkernel"}),
+        ((4, 32, 32, 32), (3, 3, 32, 64), 1, {"forward", "dx"}),
+        ((16, 32, 32, 32), (3, 3, 32, 32), 1, {"forward", "dx"}),
+        ((64, 32, 32, 32), (3, 3, 32, 32), 1, {"forward", "dx", "dkernel"}),
+        ((16, 32, 32, 16), (3, 3, 16, 64), 1, {"forward"}),
+        ((16, 32, 32, 64), (3, 3, 64, 16), 1, {"dx"}),
+        ((16, 8, 8, 128), (3, 3, 128, 128), 1, set()),
+    ],
+)
+def test_wide_convolutions_go_to_eigen(x, kernel, strides, parts):
+    plain = case_of("", x, kernel, strides=strides)
+    case = AlgorithmCase(plain.op, "", plain.inputs, plain.options)
+    assert {part for part in choice.PARTS if chosen(case, part).get("cpu") == "lattice"} == parts
+
+
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_where_nothing_was_measured_the_choice_is_lax(case):
     shapes = [given.shape for given in case.inputs]
