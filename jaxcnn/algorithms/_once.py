@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxcnn.ops._rule import varying_alike
+from jaxcnn.algorithms._varying import varying_alike
 
 
 def once(compute: Callable[..., jax.Array], *arrays: jax.Array) -> jax.Array:
@@ -23,9 +23,11 @@ def once(compute: Callable[..., jax.Array], *arrays: jax.Array) -> jax.Array:
     Returns:
       What compute returns, with its derivatives.
     """
+    compute = jax.jit(compute)  # which is traced once for both of its calls
     result = jax.eval_shape(compute, *arrays)
 
     def never(*arrays: jax.Array) -> jax.Array:
         return varying_alike(jnp.zeros(result.shape, result.dtype), *arrays)[0]
 
-    return lax.cond(lax.optimization_barrier(True), compute, never, *arrays)
+    with jax.named_scope("once"):
+        return lax.cond(lax.optimization_barrier(True), compute, never, *arrays)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from jaxcnn.algorithms._once import once
 from jaxcnn.algorithms._taps import padded, sum_over, take
@@ -44,10 +45,11 @@ def _forward(x: jax.Array, kernel: jax.Array, config: "ConvConfig") -> jax.Array
     x, config = padded(x.astype(accumulation_dtype(x.dtype)), config)
 
     def products(tap: "Ints") -> jax.Array:
-        taken = take(x, tap, outputs, config)
-        rows = kernel[tap].astype(x.dtype)
-        return functools.reduce(
-            jnp.add, [taken[..., c : c + 1] * channel_row(rows[c], taken) for c in range(x.shape[-1])]
-        )
+        taken, rows = take(x, tap, outputs, config), kernel[tap].astype(x.dtype)
+        terms = [
+            lax.slice_in_dim(taken, c, c + 1, axis=-1) * channel_row(lax.index_in_dim(rows, c), taken)
+            for c in range(x.shape[-1])
+        ]
+        return functools.reduce(jnp.add, terms)
 
     return sum_over(kernel.shape[:-2], products).astype(kernel.dtype)

@@ -129,15 +129,18 @@ def first_winner(
       minimum: whether to look for the smallest.
     """
     best, have = tap(0)
-    index_dtype = np.min_scalar_type(taps - 1)
-    winner = jnp.zeros(best.shape, index_dtype)
+    winner = lax.full(best.shape, 0, np.min_scalar_type(taps - 1))
     for t in range(1, taps):
         value, inside = tap(t)
-        better = (value < best) if minimum else (value > best)
-        better = better | (jnp.isnan(value) & ~jnp.isnan(best))
-        takes = (better | ~have) & inside
-        best = jnp.where(takes, value, best)
-        winner = jnp.where(takes, jnp.array(t, index_dtype), winner)
+        takes = lax.lt(value, best) if minimum else lax.gt(value, best)
+        if jnp.issubdtype(best.dtype, jnp.floating):
+            takes = lax.bitwise_or(takes, lax.bitwise_and(lax.ne(value, value), lax.eq(best, best)))
+        if not have.all():
+            takes = takes | ~have
+        if not inside.all():
+            takes = takes & inside
+        best = lax.select(takes, value, best)
+        winner = lax.select(takes, lax.full_like(winner, t), winner)
         have = have | inside
     return best, winner
 

@@ -74,7 +74,7 @@ def compile_under(
 
 
 def tracing_seconds(
-    functions: Mapping[str, Callable[..., Any]], args: Sequence[Any], repeats: int = 3
+    functions: Mapping[str, Callable[..., Any]], args: Sequence[Any], repeats: int = 5
 ) -> dict[str, float]:
     """Return how long JAX traces each of some functions, from cold caches, the median of some turns, by name.
 

@@ -42,10 +42,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxcnn.algorithms._varying import varying_alike
 from jaxcnn.ops._dtypes import as_floating, channel_row, widen
 from jaxcnn.ops._given_statistics import normalize_by, square_deviation
 from jaxcnn.ops._norm import all_but_last, canonical_arrays, canonical_epsilon, scaled
-from jaxcnn.ops._rule import compiled, varying_alike
+from jaxcnn.ops._rule import compiled
 
 
 class NormConfig(NamedTuple):

@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxcnn.algorithms._varying import varying_alike
 from jaxcnn.ops._layout import transpose
-from jaxcnn.ops._rule import compiled, varying_alike
+from jaxcnn.ops._rule import compiled
 from jaxcnn.ops._window import Ints, Pairs, dilated_size
 from jaxcnn.ops.convolution import conv
 from jaxcnn.ops.general_convolution import conv_general_dilated

@@ -10,7 +10,7 @@ from jaxcnn.ops.gated_activations import gelu
 from jaxcnn.ops.linear import dense
 from jaxcnn.transforms import _activations, _convolutions, _pools, _sums
 from jaxcnn.transforms._programs import dtype_of, shape_of
-from jaxcnn.transforms._rewriting import Compute, Definitions, Replacement
+from jaxcnn.transforms._rewriting import Compute, Definitions, Replacement, in_context
 
 if TYPE_CHECKING:
     from jax.extend.core import JaxprEqn
@@ -51,10 +51,13 @@ def match(eqn: "JaxprEqn", definitions: Definitions) -> Replacement | str:
 
 
 def _refused_by_layer(eqn: "JaxprEqn", inputs: Sequence[Any], compute: Compute) -> str | None:
-    """Return the error in which a layer ends for arrays of these shapes; None where it gives what the equation does."""
+    """Return the error in which a layer ends for arrays of these shapes; None where it gives what the equation does.
+
+    It is traced in the context in which it will be evaluated, and so not traced again then.
+    """
     given = [jax.ShapeDtypeStruct(shape_of(var), dtype_of(var)) for var in inputs]
     try:
-        results = jax.eval_shape(compute, *given)
+        results = jax.eval_shape(in_context(eqn, compute), *given)
     except (TypeError, ValueError) as error:
         return str(error).splitlines()[0]
     found = [f"{result.dtype}{list(result.shape)}" for result in results]

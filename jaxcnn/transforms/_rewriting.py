@@ -95,7 +95,7 @@ class Rewriter:
     def _step(self, jaxpr: "Jaxpr", eqn: "JaxprEqn", definitions: Definitions) -> tuple["_Step", Decision]:
         found = self._rule(eqn, definitions)
         if isinstance(found, Replacement):
-            step = _Step(found.inputs, _in_context(eqn, found.compute), eqn.outvars, bool(eqn.effects))
+            step = _Step(found.inputs, in_context(eqn, found.compute), eqn.outvars, bool(eqn.effects))
             return step, Decision(eqn, found.by, "", found.inside)
         if next(programs_of(eqn), None) is None:
             return _alone(jaxpr, eqn), Decision(eqn, None, found, ())
@@ -109,7 +109,7 @@ class Rewriter:
         decision = Decision(eqn, None, "", rebuilt.inside)
         if not any(program.changed for program in rebuilt.inside):
             return _alone(jaxpr, eqn), decision
-        return _Step(eqn.invars, _in_context(eqn, rebuilt.compute), eqn.outvars, bool(eqn.effects)), decision
+        return _Step(eqn.invars, in_context(eqn, rebuilt.compute), eqn.outvars, bool(eqn.effects)), decision
 
     def _rebuild_anew(self, primitive: str, params: tuple[tuple[str, Any], ...]) -> "_rebuilding.Rebuilt | None":
         return _rebuilding.rebuild(primitive, dict(params), self.rewrite)
@@ -164,7 +164,7 @@ def _alone(jaxpr: "Jaxpr", eqn: "JaxprEqn") -> _Step:
     return _Step(inputs, jaxpr_as_fun(program), eqn.outvars, bool(eqn.effects))
 
 
-def _in_context(eqn: "JaxprEqn", compute: Compute) -> Compute:
+def in_context(eqn: "JaxprEqn", compute: Compute) -> Compute:
     """Return `compute` under the names, the place in the source and the settings that an equation was made under."""
     from jax.extend import source_info_util
 

@@ -2,7 +2,8 @@
 
 `python sharded_programs.py rows` does it for every row of the benchmark, with all its gradients, and with the name of a
 network for its train step. Nothing is run. What is printed is JSON: of each program, the names of its collectives and
-conditionals, and those of the algorithms that were chosen for it.
+conditionals, and those of the algorithms that were chosen for it. The conditionals of `algorithms._once`, which every
+device takes alike, are left out.
 """
 
 import dataclasses
@@ -65,7 +66,8 @@ def contents(function, args, in_shardings, out_shardings):
     lowered = jax.jit(function, in_shardings=in_shardings, out_shardings=out_shardings).lower(*args)
     text = lowered.compile(compiler_options=QUICK).as_text()
     algorithms = [name for name in sorted(ALGORITHMS) if f"jit({name})" in text]
-    return {"instructions": sorted(set(INSTRUCTION.findall(text))), "algorithms": algorithms}
+    lines = [line for line in text.splitlines() if not re.search(r" conditional\(.*/once/cond", line)]
+    return {"instructions": sorted(set(INSTRUCTION.findall("\n".join(lines)))), "algorithms": algorithms}
 
 
 if __name__ == "__main__":
