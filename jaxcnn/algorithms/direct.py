@@ -11,7 +11,8 @@ axes swapped; dkernel is a convolution of x with g in which batch and channels c
 the input channels of the group of c.
 
 Cost: each multiplies and adds N * O * K * C_in / groups * C_out times (all spatial axes), reads its two operands and
-writes its result once; temporaries are the library's own.
+writes its result once; temporaries are the library's own. XLA's CPU compiler reads memory out of bounds for some
+convolutions that crop their operand at the start of their axes, so there it is cropped before.
 """
 
 from typing import TYPE_CHECKING
@@ -23,7 +24,9 @@ from jax import lax
 from jaxcnn.ops._window import conv_dkernel_padding, conv_dx_padding
 
 if TYPE_CHECKING:
-    from jaxcnn.ops._window import ConvConfig
+    from collections.abc import Sequence
+
+    from jaxcnn.ops._window import ConvConfig, Ints
 
 
 def accepts(config: "ConvConfig", kernel_shape: tuple[int, ...]) -> bool:
@@ -34,12 +37,13 @@ def accepts(config: "ConvConfig", kernel_shape: tuple[int, ...]) -> bool:
 
 def forward(x: jax.Array, kernel: jax.Array, config: "ConvConfig") -> jax.Array:
     """Return y `[N, *spatial_out, C_out]` for x `[N, *spatial, C_in]`, kernel `[*spatial, C_in / groups, C_out]`."""
+    x, padding, dilation = _cropped(x, config.padding, config.input_dilation)
     return lax.conv_general_dilated(
         x,
         kernel,
         window_strides=config.strides,
-        padding=config.padding,
-        lhs_dilation=config.input_dilation,
+        padding=padding,
+        lhs_dilation=dilation,
         rhs_dilation=config.kernel_dilation,
         dimension_numbers=_forward_layout(x.ndim - 2),
         feature_group_count=config.feature_group_count,
@@ -50,12 +54,14 @@ def forward(x: jax.Array, kernel: jax.Array, config: "ConvConfig") -> jax.Array:
 def dx(g: jax.Array, kernel: jax.Array, input_size: tuple[int, ...], config: "ConvConfig") -> jax.Array:
     """Return the cotangent of x `[N, *input_size, C_in]` for g `[N, *spatial_out, C_out]`."""
     spatial = tuple(range(kernel.ndim - 2))
+    whole = conv_dx_padding(input_size, kernel.shape[:-2], g.shape[1:-1], config)
+    g, padding, dilation = _cropped(g, whole, config.strides)
     return lax.conv_general_dilated(
         g,
         _swap_channels(lax.rev(kernel, spatial), config.feature_group_count),
         window_strides=config.input_dilation,
-        padding=conv_dx_padding(input_size, kernel.shape[:-2], g.shape[1:-1], config),
-        lhs_dilation=config.strides,
+        padding=padding,
+        lhs_dilation=dilation,
         rhs_dilation=config.kernel_dilation,
         dimension_numbers=_forward_layout(len(spatial)),
         feature_group_count=config.feature_group_count,
@@ -67,12 +73,14 @@ def dkernel(x: jax.Array, g: jax.Array, kernel_size: tuple[int, ...], config: "C
     """Return the cotangent of the kernel `[*kernel_size, C_in / groups, C_out]`."""
     rank = len(kernel_size)
     batch_as_features = (x.ndim - 1, 0, *range(1, rank + 1))
+    whole = conv_dkernel_padding(x.shape[1:-1], kernel_size, g.shape[1:-1], config)
+    x, padding, dilation = _cropped(x, whole, config.input_dilation)
     return lax.conv_general_dilated(
         x,
         g,
         window_strides=config.kernel_dilation,
-        padding=conv_dkernel_padding(x.shape[1:-1], kernel_size, g.shape[1:-1], config),
-        lhs_dilation=config.input_dilation,
+        padding=padding,
+        lhs_dilation=dilation,
         rhs_dilation=config.strides,
         dimension_numbers=lax.ConvDimensionNumbers(
             batch_as_features, batch_as_features, (rank, rank + 1, *range(rank))
@@ -80,6 +88,17 @@ def dkernel(x: jax.Array, g: jax.Array, kernel_size: tuple[int, ...], config: "C
         batch_group_count=config.feature_group_count,
         precision=config.precision,
     )
+
+
+def _cropped(
+    x: jax.Array, padding: "Sequence[tuple[int, int]]", dilation: "Ints"
+) -> tuple[jax.Array, "Sequence[tuple[int, int]]", "Ints"]:
+    """Return x `[N, *spatial, C]`, its padding and its dilation, such that the padding crops no start of an axis."""
+    if all(low >= 0 for low, _ in padding):
+        return x, padding, dilation
+    widths = [(min(low, 0), min(high, 0), d - 1) for (low, high), d in zip(padding, dilation, strict=True)]
+    x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *widths, (0, 0, 0)])
+    return x, [(max(low, 0), max(high, 0)) for low, high in padding], (1,) * len(dilation)
 
 
 def _forward_layout(rank: int) -> lax.ConvDimensionNumbers:
