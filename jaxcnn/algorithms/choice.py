@@ -160,7 +160,8 @@ TABLE = (
         ("forward",),
         lambda layer: layer.is_wide and layer.channels[1] >= 32,
         "x 32,32,32,64, kernel 3x3, to 64 channels: 26/14, at stride 2 8.4/5.1; x 16,32,32,32 to 32: 3.5/2.3; "
-        "1x1 at stride 2, to 128: 1.5/0.9, x 16,32,32,32: 0.26/0.43; x 16,8,8,128: 2.2/2.6; with options that already give it to Eigen 14.7/15.4",
+        "1x1 at stride 2, to 128: 1.5/0.9, x 16,32,32,32: 0.26/0.43; x 16,8,8,128: 2.2/2.6; with options that already "
+        "give it to Eigen 14.7/15.4",
     ),
     Rule(
         "lattice",
