@@ -68,6 +68,35 @@ def padded(x: jax.Array, config: "ConvConfig") -> tuple[jax.Array, "ConvConfig"]
     return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *widths, (0, 0, 0)]), plain
 
 
+def reading(
+    kernel_size: "Ints", input_size: "Ints", outputs: "Ints", config: "ConvConfig"
+) -> tuple["Ints", "Ints", "ConvConfig"]:
+    """Return which taps read more than padding, and the configuration of a window of these alone.
+
+    Of a 7x7 window over 2x2 pixels with padding "SAME" they are 3x3. Where no tap reads anything, one is kept.
+
+    Args:
+      kernel_size: of the whole window.
+      input_size: before dilation and padding.
+      outputs: the number of outputs, which stays.
+      config: of the whole window.
+
+    Returns:
+      The first tap along each axis, the one after the last, and the configuration.
+    """
+    firsts, ends, padding = [], [], []
+    for axis, (low, high) in enumerate(config.padding):
+        apart, taps = config.kernel_dilation[axis], kernel_size[axis]
+        last_input = dilated_size(input_size[axis], config.input_dilation[axis]) - 1
+        last_start = dilated_size(outputs[axis], config.strides[axis]) - 1 - low
+        end = min(max((last_input + low) // apart + 1, 1), taps)
+        first = min(max(-(last_start // apart), 0), end - 1)
+        firsts.append(first)
+        ends.append(end)
+        padding.append((low - first * apart, high - (taps - end) * apart))
+    return tuple(firsts), tuple(ends), config._replace(padding=tuple(padding))
+
+
 def of_axes(config: "ConvConfig", axes: slice) -> "ConvConfig":
     """Return the configuration of some of the spatial axes."""
     return config._replace(

@@ -19,12 +19,15 @@ class TestDepthwise(algorithm_checks.AlgorithmChecks):
                 padding=((2, 0), (1, 3))),
         case_of("ten taps, input dilation", (1, 5, 4, 3), (5, 2, 1, 3), input_dilation=(2, 3), padding=((-2, 3), (0, 1))),
         case_of("one tap", (2, 5, 4, 3), (1, 1, 1, 3), strides=2),
+        case_of("most taps read padding only", (3, 2, 1, 4), (7, 6, 1, 4), padding=((3, 3), (2, 3))),
+        case_of("taps around a cropped pixel", (2, 3, 4, 2), (5, 5, 1, 4), strides=(2, 1), kernel_dilation=(1, 2),
+                padding=((3, 2), (8, -3))),
         case_of("no images", (0, 5, 4, 2), (3, 2, 1, 4)),
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("window", [(3, 3), (7, 2), (1, 5)])
-def test_the_kernel_gradient_loops_over_rows_of_the_kernel_only(window):
+@pytest.mark.parametrize(("window", "lengths"), [((3, 3), []), ((7, 2), [7]), ((1, 5), [])])
+def test_the_kernel_gradient_loops_over_rows_of_the_kernel_only_and_only_over_many(window, lengths):
     x, kernel = (5, 11, 6, 2), (*window, 1, 4)
     case = algorithm_checks.AlgorithmCase(
         "conv", "", case_of("", x, kernel).inputs, {"feature_group_count": 2}, algorithm=depthwise
@@ -32,8 +35,7 @@ def test_the_kernel_gradient_loops_over_rows_of_the_kernel_only(window):
     jaxpr = jax.make_jaxpr(lambda x, g: depthwise.dkernel(x, g, window, case.config))(
         jnp.ones(x), jnp.ones((5, 11, 6, 4))
     )
-    (loop,) = algorithm_checks.loops(jaxpr.jaxpr)
-    assert loop.params["length"] == window[0]
+    assert [loop.params["length"] for loop in algorithm_checks.loops(jaxpr.jaxpr)] == lengths
 
 
 def test_infinite_elements_stay_in_their_channel():

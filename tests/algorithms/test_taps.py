@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcnn.algorithms._taps import padded, put, take, taps_of
+from jaxcnn.algorithms._taps import padded, put, reading, take, taps_of
 from jaxcnn.ops._window import ConvConfig, conv_output_size
 
 GEOMETRIES = [
@@ -70,3 +70,31 @@ def test_put_of_what_take_reads_are_the_elements_that_a_tap_reads():
         there = put(take(x, tap, outputs, config), tap, size, config)
         assert set(np.unique(there)) <= {0.0, *np.unique(take(x, tap, outputs, config))}
         np.testing.assert_array_equal(np.where(there == 0, x, there), x)
+
+
+FEW_PIXELS = [
+    ((2, 1), (7, 3), (1, 1), ((3, 3), (1, 1)), (1, 1), (1, 1)),
+    ((1, 3), (5, 4), (2, 1), ((4, 2), (9, 0)), (2, 1), (1, 3)),
+    ((3, 4), (3, 2), (1, 1), ((2, 2), (8, -4)), (1, 1), (1, 8)),
+]
+
+
+@pytest.mark.parametrize("case", [*GEOMETRIES, *FEW_PIXELS])
+def test_the_taps_between_those_that_read_padding_only_read_the_same_as_before(case):
+    size, window, config, outputs = geometry(case)
+    x = np.random.default_rng(0).standard_normal((2, *size, 3))
+    first, end, inner = reading(window, size, outputs, config)
+    kept = tuple(stop - start for start, stop in zip(first, end, strict=True))
+    assert conv_output_size(size, kept, inner) == outputs
+    for tap in taps_of(window):
+        place = tuple(t - start for t, start in zip(tap, first, strict=True))
+        whole = read(x, tap, outputs, config)
+        if all(0 <= p < count for p, count in zip(place, kept, strict=True)):
+            np.testing.assert_array_equal(read(x, place, outputs, inner), whole)
+        else:
+            np.testing.assert_array_equal(whole, 0)
+
+
+def test_few_pixels_are_read_by_few_taps():
+    size, window, config, outputs = geometry(FEW_PIXELS[0])
+    assert reading(window, size, outputs, config)[:2] == ((2, 1), (5, 2))
