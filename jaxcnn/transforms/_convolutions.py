@@ -7,8 +7,9 @@ convolutions, for a fast algorithm they are not:
     dkernel[k, c', c] = sum_{n, o} x[n, o s + k d - low, c'] g[n, o, c]                  many positions are
     dx[n, p, c']      = sum_{o, k, c : o s + k d - low = p} g[n, o, c] kernel[k, c', c]  g has zeros in between
 
-dkernel is told by its right operand having more positions than its result, or by its sum over the first axis of x, the
-examples. dx is told by the zeros between the elements of its left operand; its kernel is turned, and turned back here.
+dkernel is told by its right operand having more positions than its result and no more than its left one, or by its sum
+over the first axis of x, the examples. dx is told by the zeros between the elements of its left operand; its kernel is
+turned, and turned back here.
 
 Each gradient is the adjoint A of the layer y(x, kernel) in one argument, a function of the other argument and of g,
 linear in both. With t the cotangent of A's result, which has the place of the free argument,
@@ -91,15 +92,17 @@ _compiled_adjoint = compiled(_adjoint, "conv_gradient", static_argnums=(2,))
 def is_dkernel(eqn: "JaxprEqn") -> bool:
     """Return whether a convolution sums over more positions than it has results, or over the first axis of its input.
 
-    Examples stand there. Channels do only in a layout such as ("CHWN", "IHWO", "CHWN"), that of the results too then.
+    A forward pass does the former too where its kernel is larger than the input. Examples stand on the first axis;
+    channels do only in a layout such as ("CHWN", "IHWO", "CHWN"), that of the results too then.
     """
-    (examples, channels, *_), of_rhs, of_out = numbers = eqn.params["dimension_numbers"]
+    (examples, channels, *of_lhs), of_rhs, of_out = numbers = eqn.params["dimension_numbers"]
     lhs, rhs = (shape_of(var) for var in eqn.invars)
     if eqn.params["feature_group_count"] != 1 or min(*lhs, *rhs) == 0 or _asks_for_sharding(eqn):
         return False
     summed = math.prod(rhs[axis] for axis in of_rhs[2:])
     results = math.prod(shape_of(eqn.outvars[0])[axis] for axis in of_out[2:])
-    return summed > results or (channels == 0 and (examples == 1 or numbers.lhs_spec != of_out))
+    positions = math.prod(lhs[axis] for axis in of_lhs)
+    return results < summed <= positions or (channels == 0 and (examples == 1 or numbers.lhs_spec != of_out))
 
 
 def is_dx(eqn: "JaxprEqn") -> bool:
