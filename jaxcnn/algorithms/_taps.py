@@ -97,6 +97,11 @@ def reading(
     return tuple(firsts), tuple(ends), config._replace(padding=tuple(padding))
 
 
+def between(kernel: jax.Array, first: "Ints", end: "Ints") -> jax.Array:
+    """Return the taps of a kernel `[*spatial, C_in / groups, C_out]` from the first along each axis up to the end."""
+    return lax.slice(kernel, (*first, 0, 0), (*end, *kernel.shape[-2:]))
+
+
 def of_axes(config: "ConvConfig", axes: slice) -> "ConvConfig":
     """Return the configuration of some of the spatial axes."""
     return config._replace(

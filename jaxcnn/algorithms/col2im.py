@@ -6,7 +6,8 @@ All taps of every window at once are one matrix product, with the few input chan
 
 and dx[n, :, c'] is the sum over t of put_t(columns[t, c']), which sets each element to where tap t reads (Caffe's
 col2im, with the images last so that every row of the columns is contiguous). For one or three input channels a
-library convolution fills a fraction of its registers.
+library convolution fills a fraction of its registers. Images that are smaller than the window have none of their own in
+XLA's CPU compiler (see `columns`). Taps that read padding only are left out.
 
 Cost: N * O * K * C_in * C_out multiplications and additions, then K additions an element of x; the columns are
 temporaries, K times the size of x.
@@ -21,7 +22,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn.algorithms._products import product
-from jaxcnn.algorithms._taps import put, taps_of
+from jaxcnn.algorithms._taps import between, put, reading, taps_of
 from jaxcnn.ops._dtypes import widen
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def accepts(config: "ConvConfig", kernel_shape: "Ints") -> bool:
 
 def dx(g: jax.Array, kernel: jax.Array, input_size: "Ints", config: "ConvConfig") -> jax.Array:
     """Return the cotangent of x `[N, *input_size, C_in]` for g `[N, *spatial_out, C_out]`."""
-    c_out = g.shape[-1]
+    first, end, config = reading(kernel.shape[:-2], input_size, g.shape[1:-1], config)
+    kernel, c_out = between(kernel, first, end), g.shape[-1]
     rows = product(widen(g.reshape(-1, c_out)), 1, widen(kernel.reshape(-1, c_out)), 1, config.precision)
     columns = rows.T.reshape(*kernel.shape[:-1], *g.shape[:-1])  # [*window, C_in, N, *outputs]
     sums = [put(columns[t], t, input_size, config, first_axis=2) for t in taps_of(kernel.shape[:-2])]

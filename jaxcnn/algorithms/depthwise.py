@@ -29,7 +29,7 @@ import numpy as np
 from jax import lax
 
 from jaxcnn.algorithms._once import once
-from jaxcnn.algorithms._taps import padded, put, reading, sum_over, take, taps_of
+from jaxcnn.algorithms._taps import between, padded, put, reading, sum_over, take, taps_of
 from jaxcnn.ops._dtypes import accumulation_dtype, channel_row
 from jaxcnn.ops._window import conv_dx_config, conv_output_size
 
@@ -51,7 +51,7 @@ def forward(x: jax.Array, kernel: jax.Array, config: "ConvConfig") -> jax.Array:
     """Return y `[N, *spatial_out, C_out]` for x `[N, *spatial, C_in]`, kernel `[*spatial, 1, C_out]`."""
     outputs = conv_output_size(x.shape[1:-1], kernel.shape[:-2], config)
     first, end, config = reading(kernel.shape[:-2], x.shape[1:-1], outputs, config)
-    return once(lambda x, kernel: _forward(x, kernel, config), x, _between(kernel, first, end))
+    return once(lambda x, kernel: _forward(x, kernel, config), x, between(kernel, first, end))
 
 
 def _forward(x: jax.Array, kernel: jax.Array, config: "ConvConfig") -> jax.Array:
@@ -63,7 +63,7 @@ def _forward(x: jax.Array, kernel: jax.Array, config: "ConvConfig") -> jax.Array
 def dx(g: jax.Array, kernel: jax.Array, input_size: "Ints", config: "ConvConfig") -> jax.Array:
     """Return the cotangent of x `[N, *input_size, C_in]` for g `[N, *spatial_out, C_out]`."""
     first, end, config = reading(kernel.shape[:-2], input_size, g.shape[1:-1], config)
-    return once(lambda g, kernel: _dx(g, kernel, input_size, config), g, _between(kernel, first, end))
+    return once(lambda g, kernel: _dx(g, kernel, input_size, config), g, between(kernel, first, end))
 
 
 def _dx(g: jax.Array, kernel: jax.Array, input_size: "Ints", config: "ConvConfig") -> jax.Array:
@@ -117,11 +117,6 @@ def _dkernel(x: jax.Array, g: jax.Array, kernel_size: "Ints", config: "ConvConfi
     else:
         summed = lax.map(line, jnp.asarray(firsts))
     return summed.reshape(*kernel_size, 1, channels).astype(g.dtype)
-
-
-def _between(kernel: jax.Array, first: "Ints", end: "Ints") -> jax.Array:
-    """Return the taps of a kernel `[*spatial, 1, C_out]` from the first along each axis up to the end."""
-    return lax.slice(kernel, (*first, 0, 0), (*end, *kernel.shape[-2:]))
 
 
 def _repeat(x: jax.Array, channels: int) -> jax.Array:

@@ -21,6 +21,7 @@ CASES = {
     "patches": case_of("", (8, 6, 5, 2), (2, 3, 2, 3), strides=(2, 3)),
     "planes": case_of("", (8, 4, 3, 5, 2), (2, 3, 2, 2, 3)),
     "input_dilated": case_of("", (8, 4, 3, 2), (3, 2, 2, 3), input_dilation=2),
+    "columns": case_of("", (8, 2, 3, 2), (3, 3, 2, 3)),
     "col2im": case_of("", (8, 6, 5, 2), (3, 2, 2, 3)),
     "lattice": case_of("", (8, 6, 5, 2), (3, 2, 2, 3)),
     "outer_products": case_of("", (8, 6, 5, 2), (3, 2, 2, 3)),

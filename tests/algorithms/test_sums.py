@@ -17,6 +17,7 @@ CASES = {
     "patches": case_of("", (5, 12, 12, 3), (4, 4, 3, 16), strides=4),
     "planes": case_of("", (3, 12, 5, 3, 2), (11, 2, 1, 2, 2)),
     "input_dilated": case_of("", (3, 6, 5, 2), (4, 4, 2, 3), input_dilation=2),
+    "columns": case_of("", (9, 3, 2, 4), (5, 4, 4, 5)),
     "col2im": case_of("", (2, 9, 8, 2), (6, 6, 2, 2)),
     "lattice": case_of("", (2, 9, 8, 2), (6, 6, 2, 2)),
     "outer_products": case_of("", (2, 9, 8, 2), (6, 4, 2, 2)),
