@@ -30,7 +30,7 @@ def sum_over(kernel_size: "Ints", term: Callable[["Ints"], jax.Array]) -> jax.Ar
     An addition waits for those before it, and the sums of two lines do not wait for one another.
     """
     lines = [[term((*line, last)) for last in range(kernel_size[-1])] for line in taps_of(kernel_size[:-1])]
-    return functools.reduce(jnp.add, [functools.reduce(jnp.add, of_line) for of_line in lines])
+    return functools.reduce(lax.add, [functools.reduce(lax.add, of_line) for of_line in lines])
 
 
 def take(x: jax.Array, tap: "Ints", outputs: "Ints", config: "ConvConfig", first_axis: int = 1) -> jax.Array:

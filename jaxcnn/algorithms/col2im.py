@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from jaxcnn.algorithms._products import product
 from jaxcnn.algorithms._taps import between, put, reading, taps_of
@@ -42,4 +43,4 @@ def dx(g: jax.Array, kernel: jax.Array, input_size: "Ints", config: "ConvConfig"
     rows = product(widen(g.reshape(-1, c_out)), 1, widen(kernel.reshape(-1, c_out)), 1, config.precision)
     columns = rows.T.reshape(*kernel.shape[:-1], *g.shape[:-1])  # [*window, C_in, N, *outputs]
     sums = [put(columns[t], t, input_size, config, first_axis=2) for t in taps_of(kernel.shape[:-2])]
-    return jnp.moveaxis(functools.reduce(jnp.add, sums), 0, -1).astype(g.dtype)
+    return jnp.moveaxis(functools.reduce(lax.add, sums), 0, -1).astype(g.dtype)

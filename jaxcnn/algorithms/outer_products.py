@@ -16,7 +16,6 @@ import math
 from typing import TYPE_CHECKING
 
 import jax
-import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.algorithms._once import once
@@ -50,6 +49,6 @@ def _forward(x: jax.Array, kernel: jax.Array, config: "ConvConfig") -> jax.Array
             lax.slice_in_dim(taken, c, c + 1, axis=-1) * channel_row(lax.index_in_dim(rows, c), taken)
             for c in range(x.shape[-1])
         ]
-        return functools.reduce(jnp.add, terms)
+        return functools.reduce(lax.add, terms)
 
     return sum_over(kernel.shape[:-2], products).astype(kernel.dtype)
