@@ -93,12 +93,15 @@ def dkernel(x: jax.Array, g: jax.Array, kernel_size: tuple[int, ...], config: "C
 def _cropped(
     x: jax.Array, padding: "Sequence[tuple[int, int]]", dilation: "Ints"
 ) -> tuple[jax.Array, "Sequence[tuple[int, int]]", "Ints"]:
-    """Return x `[N, *spatial, C]`, its padding and its dilation, such that the padding crops no start of an axis."""
+    """Return x `[N, *spatial, C]`, its padding and its dilation, such that the padding crops no start of an axis.
+
+    It may crop more than there is, where no window reads x: what is left is the padding after it.
+    """
     if all(low >= 0 for low, _ in padding):
         return x, padding, dilation
-    widths = [(min(low, 0), min(high, 0), d - 1) for (low, high), d in zip(padding, dilation, strict=True)]
+    widths = [(low, high, d - 1) for (low, high), d in zip(padding, dilation, strict=True)]
     x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *widths, (0, 0, 0)])
-    return x, [(max(low, 0), max(high, 0)) for low, high in padding], (1,) * len(dilation)
+    return x, ((0, 0),) * len(dilation), (1,) * len(dilation)
 
 
 def _forward_layout(rank: int) -> lax.ConvDimensionNumbers:

@@ -31,8 +31,9 @@ class TestDirect(algorithm_checks.AlgorithmChecks):
         ((2, 7, 7, 4), (2, 2, 4, 2), {"padding": ((-2, 1), (-2, -3)), "strides": 2}),
         ((2, 5, 4, 2), (3, 2, 2, 3), {"padding": ((-3, 1), (0, -1)), "input_dilation": (2, 3), "strides": (2, 1)}),
         ((2, 6, 5, 2), (3, 3, 2, 3), {"padding": ((4, 3), (3, 5)), "strides": 2}),
+        ((2, 4, 1, 2), (2, 2, 2, 3), {"padding": ((-1, 3), (3, -1)), "strides": (1, 2)}),
     ],
-    ids=["kernel dilation", "strides", "input dilation", "padding wider than the window"],
+    ids=["kernel dilation", "strides", "input dilation", "padding wider than the window", "no pixel is read"],
 )
 def test_what_is_cropped_at_the_start_is_cropped_before(x, kernel, options, part, dtype):
     """XLA's CPU compiler reads numbers from elsewhere there: now and then, so the program is what can be tested."""
