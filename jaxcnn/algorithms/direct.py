@@ -37,7 +37,7 @@ def accepts(config: "ConvConfig", kernel_shape: tuple[int, ...]) -> bool:
 
 def forward(x: jax.Array, kernel: jax.Array, config: "ConvConfig") -> jax.Array:
     """Return y `[N, *spatial_out, C_out]` for x `[N, *spatial, C_in]`, kernel `[*spatial, C_in / groups, C_out]`."""
-    x, padding, dilation = _cropped(x, config.padding, config.input_dilation)
+    x, padding, dilation = cropped(x, config.padding, config.input_dilation)
     return lax.conv_general_dilated(
         x,
         kernel,
@@ -45,7 +45,7 @@ def forward(x: jax.Array, kernel: jax.Array, config: "ConvConfig") -> jax.Array:
         padding=padding,
         lhs_dilation=dilation,
         rhs_dilation=config.kernel_dilation,
-        dimension_numbers=_forward_layout(x.ndim - 2),
+        dimension_numbers=forward_layout(x.ndim - 2),
         feature_group_count=config.feature_group_count,
         precision=config.precision,
     )
@@ -55,7 +55,7 @@ def dx(g: jax.Array, kernel: jax.Array, input_size: tuple[int, ...], config: "Co
     """Return the cotangent of x `[N, *input_size, C_in]` for g `[N, *spatial_out, C_out]`."""
     spatial = tuple(range(kernel.ndim - 2))
     whole = conv_dx_padding(input_size, kernel.shape[:-2], g.shape[1:-1], config)
-    g, padding, dilation = _cropped(g, whole, config.strides)
+    g, padding, dilation = cropped(g, whole, config.strides)
     return lax.conv_general_dilated(
         g,
         _swap_channels(lax.rev(kernel, spatial), config.feature_group_count),
@@ -63,7 +63,7 @@ def dx(g: jax.Array, kernel: jax.Array, input_size: tuple[int, ...], config: "Co
         padding=padding,
         lhs_dilation=dilation,
         rhs_dilation=config.kernel_dilation,
-        dimension_numbers=_forward_layout(len(spatial)),
+        dimension_numbers=forward_layout(len(spatial)),
         feature_group_count=config.feature_group_count,
         precision=config.precision,
     )
@@ -74,7 +74,7 @@ def dkernel(x: jax.Array, g: jax.Array, kernel_size: tuple[int, ...], config: "C
     rank = len(kernel_size)
     batch_as_features = (x.ndim - 1, 0, *range(1, rank + 1))
     whole = conv_dkernel_padding(x.shape[1:-1], kernel_size, g.shape[1:-1], config)
-    x, padding, dilation = _cropped(x, whole, config.input_dilation)
+    x, padding, dilation = cropped(x, whole, config.input_dilation)
     return lax.conv_general_dilated(
         x,
         g,
@@ -90,7 +90,7 @@ def dkernel(x: jax.Array, g: jax.Array, kernel_size: tuple[int, ...], config: "C
     )
 
 
-def _cropped(
+def cropped(
     x: jax.Array, padding: "Sequence[tuple[int, int]]", dilation: "Ints"
 ) -> tuple[jax.Array, "Sequence[tuple[int, int]]", "Ints"]:
     """Return x `[N, *spatial, C]`, its padding and its dilation, such that the padding crops no start of an axis.
@@ -104,7 +104,7 @@ def _cropped(
     return x, ((0, 0),) * len(dilation), (1,) * len(dilation)
 
 
-def _forward_layout(rank: int) -> lax.ConvDimensionNumbers:
+def forward_layout(rank: int) -> lax.ConvDimensionNumbers:
     """Return N, *spatial, C for the operand and the output, *spatial, C_in, C_out for the kernel."""
     data = (0, rank + 1, *range(1, rank + 1))
     return lax.ConvDimensionNumbers(data, (rank + 1, rank, *range(rank)), data)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.algorithms import direct
+from jaxcnn.algorithms import canonical, direct
 
 if TYPE_CHECKING:
     from jaxcnn.ops._window import ConvConfig, Ints
@@ -56,7 +56,7 @@ def dkernel(x: jax.Array, g: jax.Array, kernel_size: "Ints", config: "ConvConfig
     kernel_shape = (*kernel_size, x.shape[-1] // groups, g.shape[-1])
     size = groups_in_block(groups, kernel_shape)
     pairs = zip(_channels(x, groups // size), _channels(g, groups // size), strict=True)
-    blocks = [_diagonal(direct.dkernel(part, of_part, kernel_size, dense), size) for part, of_part in pairs]
+    blocks = [_diagonal(canonical.dkernel(part, of_part, kernel_size, dense), size) for part, of_part in pairs]
     return jnp.concatenate(blocks, axis=-1)
 
 

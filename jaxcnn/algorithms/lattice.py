@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import jax
 
-from jaxcnn.algorithms import direct
+from jaxcnn.algorithms import canonical, direct
 
 if TYPE_CHECKING:
     from jaxcnn.ops._window import ConvConfig, Ints
@@ -41,7 +41,7 @@ def dx(g: jax.Array, kernel: jax.Array, input_size: "Ints", config: "ConvConfig"
 
 def dkernel(x: jax.Array, g: jax.Array, kernel_size: "Ints", config: "ConvConfig") -> jax.Array:
     """Return the cotangent of the kernel `[*kernel_size, C_in, C_out]`."""
-    return direct.dkernel(x, g, kernel_size, _on_lattice(config))
+    return canonical.dkernel(x, g, kernel_size, _on_lattice(config))
 
 
 def _on_lattice(config: "ConvConfig") -> "ConvConfig":

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.algorithms import direct
+from jaxcnn.algorithms import canonical, direct
 from jaxcnn.algorithms._taps import of_axes, put, take
 from jaxcnn.ops._dtypes import widen
 from jaxcnn.ops._window import conv_output_size
@@ -62,7 +62,8 @@ def dkernel(x: jax.Array, g: jax.Array, kernel_size: "Ints", config: "ConvConfig
     first, rest = _split(config)
     planes = g.reshape(-1, *g.shape[2:])
     taps = [
-        direct.dkernel(_planes(x, t, g.shape[1], first), planes, kernel_size[1:], rest) for t in range(kernel_size[0])
+        canonical.dkernel(_planes(x, t, g.shape[1], first), planes, kernel_size[1:], rest)
+        for t in range(kernel_size[0])
     ]
     return jnp.stack(taps)
 

@@ -15,6 +15,7 @@ from tests.algorithms.algorithm_checks import AlgorithmCase, case_of, operands_o
 
 CASES = {
     "direct": case_of("", (8, 6, 5, 2), (3, 2, 2, 3)),
+    "canonical": case_of("", (8, 6, 5, 2), (3, 2, 2, 3)),
     "depthwise": case_of("", (8, 9, 5, 2), (3, 4, 1, 4)),
     "grouped": case_of("", (8, 6, 5, 8), (3, 2, 4, 12)),
     "pointwise": case_of("", (8, 6, 5, 2), (1, 1, 2, 3), strides=2),

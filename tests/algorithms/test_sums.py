@@ -11,6 +11,7 @@ from tests.algorithms.algorithm_checks import AlgorithmCase, case_of, compiled, 
 
 CASES = {
     "direct": case_of("", (3, 9, 8, 4), (5, 4, 4, 5)),
+    "canonical": case_of("", (3, 9, 8, 4), (5, 4, 4, 5)),
     "depthwise": case_of("", (3, 9, 8, 2), (3, 3, 1, 16)),
     "grouped": case_of("", (3, 9, 8, 8), (5, 4, 4, 8)),
     "pointwise": case_of("", (3, 9, 8, 16), (1, 1, 16, 16)),

@@ -76,7 +76,7 @@ ARGS = {
 @pytest.mark.parametrize(
     ("wrong", "args", "options", "argnums", "named"),
     [
-        pytest.param(conv_with(("_cropped(g, whole, config.strides)", "_cropped(g, whole, config.input_dilation)"), window=[NO_ZEROS]),
+        pytest.param(conv_with(("cropped(g, whole, config.strides)", "cropped(g, whole, config.input_dilation)"), window=[NO_ZEROS]),
                      "oblong", {"strides": 2, "padding": "VALID"}, 0, "zeros between the cotangents",
                      id="stride without zeros between the cotangents"),
         pytest.param(conv_with(EDGE), "oblong", {"strides": 3, "padding": "VALID"}, 0, "rows that no window reads",

@@ -19,8 +19,10 @@ depthwise = functools.partial(jaxcnn.conv, feature_group_count=8)
 def table(monkeypatch):
     """A table of one algorithm, of one platform beside lax on all, that later measurements do not change."""
     rules = (
-        choice.Rule("depthwise", ("forward", "dkernel"), lambda layer: layer.config.strides == (1, 1), "3/2", "tpu"),
-        choice.Rule("depthwise", ("forward",), lambda _: True, "5/4", "cuda"),
+        choice.Rule(
+            "depthwise", ("forward", "dkernel"), lambda layer: layer.config.strides == (1, 1), "3/2", choice.WIDE, "tpu"
+        ),
+        choice.Rule("depthwise", ("forward",), lambda _: True, "5/4", choice.WIDE, "cuda"),
     )
     for module in (choice, jaxcnn.transforms.explanation):
         monkeypatch.setattr(module, "TABLE", rules)
