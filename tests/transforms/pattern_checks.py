@@ -41,3 +41,12 @@ def value_and_gradients(fn, *args):
         return sum(jnp.sum(g**2) for g in jax.grad(total, every)(*args))
 
     return jax.jit(lambda *args: (fn(*args), jax.grad(total, every)(*args), jax.grad(squares, every)(*args)))(*args)
+
+
+def distance(found, right):
+    """Return the norm of a difference of two trees over the norm of the second."""
+
+    def norm(tree):
+        return float(jnp.sqrt(sum(jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(tree))))
+
+    return norm(jax.tree.map(jnp.subtract, found, right)) / norm(right)

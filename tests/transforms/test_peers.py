@@ -10,6 +10,7 @@ import pytest
 
 import jaxcnn
 from jaxcnn.benchmark.peers import PEERS, Peer, keras_network, loss_of
+from tests.transforms.pattern_checks import distance
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*:DeprecationWarning"),
@@ -37,15 +38,6 @@ def made(peer, dtype):
     params = jax.tree.map(lambda a: a.astype(dtype) if jnp.issubdtype(a.dtype, jnp.floating) else a, params)
     loss = loss_of(apply)
     return params, lambda params, images=images: loss(params, images, LABELS), images
-
-
-def distance(found, right):
-    """Return the norm of a difference of two trees over the norm of the second."""
-
-    def norm(tree):
-        return float(jnp.sqrt(sum(jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(tree))))
-
-    return norm(jax.tree.map(jnp.subtract, found, right)) / norm(right)
 
 
 @pytest.mark.parametrize("peer", named([*PEERS[:6], *WITHOUT_BATCH], full=[PEERS[5], *WITHOUT_BATCH[1:]]))
