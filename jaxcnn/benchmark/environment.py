@@ -17,6 +17,7 @@ def describe() -> dict[str, Any]:
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "cpu": cpu_model(),
+        "vectors": vector_extension(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "platform": platform_name(),
         "device": jax.devices()[0].device_kind,
@@ -40,9 +41,23 @@ def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     Args:
       cpuinfo: where Linux describes it; elsewhere Python's own name is used.
     """
+    return _described(cpuinfo, "model name") or platform.processor() or platform.machine()
+
+
+def vector_extension(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Return "AVX-512" or "AVX2" if the processor has it, else "": the name of a processor does not tell.
+
+    Args:
+      cpuinfo: where Linux describes it; elsewhere nothing is known.
+    """
+    flags = _described(cpuinfo, "flags").split()
+    return "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else ""
+
+
+def _described(cpuinfo: Path, name: str) -> str:
+    """Return what the first processor has under a name, or "" where there is nothing."""
     try:
         lines = cpuinfo.read_text().splitlines()
     except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")

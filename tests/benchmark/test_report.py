@@ -88,10 +88,19 @@ def test_a_chart_is_saved(tmp_path):
 
 def test_the_environment_says_where_it_was(tmp_path):
     described = environment.describe()
-    assert {"date", "cpu", "cores", "platform", "device", "jax", "jaxlib", "xla_flags", "compiler_options"} <= set(
-        described
-    )
+    names = "date cpu vectors cores platform device jax jaxlib xla_flags compiler_options"
+    assert set(names.split()) <= set(described)
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text("processor\t: 0\nmodel name\t: A Processor @ 2 GHz\nprocessor\t: 1\nmodel name\t: Another\n")
     assert environment.cpu_model(cpuinfo) == "A Processor @ 2 GHz"
     assert environment.cpu_model(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("flags", "extension"), [("sse2 avx avx2 avx512f", "AVX-512"), ("sse2 avx avx2", "AVX2"), ("sse2 avx", "")]
+)
+def test_the_environment_says_how_wide_its_vectors_are(flags, extension, tmp_path):
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"processor\t: 0\nflags\t\t: fpu {flags} bmi2\nmodel name\t: A Processor\n")
+    assert environment.vector_extension(cpuinfo) == extension
+    assert environment.vector_extension(tmp_path / "none") == ""
