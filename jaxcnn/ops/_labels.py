@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxcnn.ops._axes import one_hot_of
+from jaxcnn.ops._axes import comparable, one_hot_of
 from jaxcnn.ops._dtypes import as_static_number, widen
 from jaxcnn.ops._losses import as_real
 from jaxcnn.ops._softmax import Softmax, unmasked
@@ -124,7 +124,7 @@ def are_numbers(labels: jax.Array) -> bool:
 
 def of_label(weights: jax.Array, labels: jax.Array) -> jax.Array:
     """Return the weight of each label, a class number; that of another class where it is no class."""
-    return jnp.take(weights.reshape(-1), labels, mode="clip")
+    return jnp.take(weights.reshape(-1), comparable(labels), mode="clip")
 
 
 def class_row(weights: jax.Array, shape: tuple[int, ...], axes: tuple[int, ...]) -> jax.Array:

@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.ops._axes import broadcast_to
+from jaxcnn.ops._axes import alike, canonical_axes
 from jaxcnn.ops._dtypes import as_array, cast
 
 REDUCTIONS = ("none", "mean", "sum")
@@ -59,17 +59,43 @@ def as_real(name: str, x: Any) -> jax.Array:
     return array
 
 
-def with_labels(x: jax.Array, name: str, labels: Any) -> tuple[jax.Array, jax.Array]:
+def with_labels(
+    x: jax.Array, name: str, labels: Any, *, number: bool = False, otherwise: str = ""
+) -> tuple[jax.Array, jax.Array]:
     """Return floating `x` and its labels, in the shape of x and in one dtype: that of x, or of labels if it is wider.
 
     Labels that are not floating, bools and integers such as 0 and 1, are taken into the dtype of x.
 
+    Args:
+      x: what the labels are for.
+      name: what an error calls the labels.
+      labels: an array of the rank of x, of its size or of size 1 along every axis.
+      number: whether one number may stand for all labels.
+      otherwise: what an error about their shape says beside the requirement.
+
     Raises:
       TypeError: labels are not real.
-      ValueError: labels do not broadcast to the shape of x.
+      ValueError: labels have another shape.
     """
     labels = as_real(name, labels)
     if not jnp.issubdtype(labels.dtype, jnp.floating):
         labels = cast(labels, x.dtype)
     dtype = jnp.promote_types(x.dtype, labels.dtype)
-    return cast(x, dtype), cast(broadcast_to(name, labels, x.shape), dtype)
+    return cast(x, dtype), cast(alike(name, labels, x.shape, number, otherwise), dtype)
+
+
+def with_class_labels(x: jax.Array, name: str, labels: Any, axis: Any) -> tuple[jax.Array, jax.Array, tuple[int, ...]]:
+    """Return what `with_labels` does, and the axes of the classes; integers are not repeated along these.
+
+    Raises:
+      TypeError: labels are not real, or axis names no axes.
+      ValueError: labels have another shape, that of class numbers for example, or axis is out of range.
+    """
+    otherwise = "; softmax_cross_entropy_with_integer_labels is for class numbers"
+    labels = as_real(name, labels)
+    axes = canonical_axes(tuple(range(x.ndim)) if axis is None else axis, x.shape)
+    found = with_labels(x, name, labels, otherwise=otherwise)
+    repeated = any(labels.shape[a] != x.shape[a] for a in axes)
+    if repeated and jnp.issubdtype(labels.dtype, jnp.integer):
+        raise ValueError(f"{name} shape (={labels.shape}) must be {x.shape} along the classes, for integers{otherwise}")
+    return *found, axes

@@ -47,7 +47,8 @@ def sigmoid_binary_cross_entropy(
 
     Args:
       logits: floating, any shape.
-      labels: probabilities from 0 to 1, or bools or integers 0 and 1, broadcastable to logits.
+      labels: probabilities from 0 to 1, or bools or integers 0 and 1; one number, or of the shape of logits, or 1
+        along axes to repeat them along.
       pos_weight: what positive labels weigh, a number for each class for example, broadcastable to logits; None is 1.
       where: bool, broadcastable to logits; elements where it is False take no part.
       reduction: "none", "sum", or "mean", which divides by the number of elements that take part.
@@ -70,7 +71,7 @@ def sigmoid_binary_cross_entropy(
     References:
       Goodfellow, Bengio and Courville 2016, "Deep learning", section 6.2.2.
     """
-    logits, labels = with_labels(as_floating("logits", logits), "labels", labels)
+    logits, labels = with_labels(as_floating("logits", logits), "labels", labels, number=True)
     constants = ()
     if pos_weight is not None:
         constants = (of_rank("pos_weight", as_real("pos_weight", pos_weight), logits.shape),)
@@ -119,7 +120,7 @@ def hinge_loss(
 
     Args:
       predictor_outputs: floating, any shape.
-      targets: 1 or -1, broadcastable to predictor_outputs.
+      targets: 1 or -1; one number, or of the shape of predictor_outputs, or 1 along axes to repeat them along.
       where: bool, broadcastable to predictor_outputs; elements where it is False take no part.
       reduction: "none", "sum", or "mean", which divides by the number of elements that take part.
 
@@ -142,7 +143,7 @@ def hinge_loss(
     References:
       Cortes and Vapnik 1995, "Support-vector networks".
     """
-    scores, targets = with_labels(as_floating("predictor_outputs", predictor_outputs), "targets", targets)
+    scores, targets = with_labels(as_floating("predictor_outputs", predictor_outputs), "targets", targets, number=True)
     return _hinge_loss(scores, targets, (), as_mask(where, scores.shape), canonical_reduction(reduction))
 
 

@@ -48,7 +48,7 @@ def cosine_similarity(
 
     Args:
       predictions: `[*batch, C]`, floating; the vectors may stand along any `axis`.
-      targets: broadcastable to predictions.
+      targets: of the shape of predictions, or 1 along axes to repeat them along.
       epsilon: a Python number, at least 0; it is static. No squared norm counts as less.
       axis: the axis or axes of a vector; None is all.
       where: bool, of the shape of predictions or of the result; what is False takes no part.
@@ -95,7 +95,7 @@ def cosine_distance(
 
     Args:
       predictions: `[*batch, C]`, floating; the vectors may stand along any `axis`.
-      targets: broadcastable to predictions.
+      targets: of the shape of predictions, or 1 along axes to repeat them along.
       epsilon: a Python number, at least 0; it is static. No squared norm counts as less.
       axis: the axis or axes of a vector; None is all.
       where: bool, of the shape of predictions or of the result; what is False takes no part.

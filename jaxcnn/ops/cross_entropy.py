@@ -30,7 +30,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxcnn.ops._axes import canonical_axes, class_mask
+from jaxcnn.ops._axes import as_indices, canonical_axes, class_mask, comparable
 from jaxcnn.ops._dtypes import accumulation_dtype, as_floating, widen
 from jaxcnn.ops._labels import (
     Config,
@@ -42,7 +42,7 @@ from jaxcnn.ops._labels import (
     class_row,
     of_label,
 )
-from jaxcnn.ops._losses import as_real, canonical_reduction, reduced, with_labels
+from jaxcnn.ops._losses import canonical_reduction, reduced, with_class_labels
 from jaxcnn.ops._rule import compiled
 from jaxcnn.ops._softmax import Softmax, unmasked
 
@@ -75,7 +75,8 @@ def softmax_cross_entropy(
 
     Args:
       logits: `[*batch, C]`, floating; the classes may stand along any `axis`.
-      labels: weights of the classes, broadcastable to logits; the sum need not be 1.
+      labels: weights of the classes, of the shape of logits, or 1 along axes to repeat them along (integers not along
+        the classes); the sum need not be 1.
       axis: the axis or axes of the classes; None is all.
       where: bool, of the shape of logits or of the result; classes or examples where it is False take no part.
       label_smoothing: s, from 0 to 1: how much of each label is spread over the classes that take part; it is static.
@@ -102,8 +103,7 @@ def softmax_cross_entropy(
     References:
       Goodfellow, Bengio and Courville 2016, "Deep learning", section 6.2.
     """
-    logits, labels = with_labels(as_floating("logits", logits), "labels", labels)
-    axes = canonical_axes(tuple(range(logits.ndim)) if axis is None else axis, logits.shape)
+    logits, labels, axes = with_class_labels(as_floating("logits", logits), "labels", labels, axis)
     config = Config(axes, canonical_smoothing(label_smoothing), canonical_reduction(reduction))
     weights = canonical_class_weights(class_weights, math.prod(logits.shape[a] for a in axes))
     return _compiled_soft(logits, labels, weights, class_mask(where, logits.shape, axes), config)
@@ -158,9 +158,7 @@ def softmax_cross_entropy_with_integer_labels(
     References:
       Goodfellow, Bengio and Courville 2016, "Deep learning", section 6.2.
     """
-    logits, labels = as_floating("logits", logits), as_real("labels", labels)
-    if not jnp.issubdtype(labels.dtype, jnp.integer):
-        raise TypeError(f"labels dtype (={labels.dtype}) must be an integer dtype")
+    logits, labels = as_floating("logits", logits), as_indices("labels", labels)
     axes = canonical_axes(axis, logits.shape)
     batch = tuple(a for a in range(logits.ndim) if a not in axes)
     batch_shape = tuple(logits.shape[a] for a in batch)
@@ -210,7 +208,8 @@ def _present_log_p(softmax: Softmax, q: jax.Array) -> jax.Array:
 def _only_valid(value: jax.Array, softmax: Softmax, labels: jax.Array, config: Config) -> jax.Array:
     """Return `value` of each example, nan where the label is no class, 0 where no class takes part."""
     if are_numbers(labels):
-        valid = (labels >= 0) & (labels < softmax.x.shape[-1])
+        numbers = comparable(labels)
+        valid = (numbers >= 0) & (numbers < softmax.x.shape[-1])
         value = jnp.where(valid, value, jnp.full_like(value, jnp.nan))
     return value if softmax.where is None else unmasked(jnp.any(softmax.where, config.axes), value)
 
@@ -239,7 +238,7 @@ def _integer_loss(
 ) -> jax.Array:
     softmax = Softmax.of(logits, where, config.axes)
     target = Target(softmax, labels, weights, config)
-    label_logit = jnp.take_along_axis(widen(logits), labels[..., None], -1, mode="clip")
+    label_logit = jnp.take_along_axis(widen(logits), comparable(labels)[..., None], -1, mode="clip")
     loss = jnp.log(softmax.total) - (label_logit - softmax.top)
     loss = (target.share * jnp.where(target.share == 0, jnp.zeros_like(loss), loss))[..., 0]
     if config.smoothing:

@@ -19,9 +19,9 @@ import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
-from jaxcnn.ops._axes import canonical_axes, class_mask
+from jaxcnn.ops._axes import class_mask
 from jaxcnn.ops._dtypes import as_floating, widen
-from jaxcnn.ops._losses import canonical_reduction, reduced, with_labels
+from jaxcnn.ops._losses import canonical_reduction, reduced, with_class_labels
 from jaxcnn.ops._rule import compiled
 from jaxcnn.ops._softmax import unmasked
 
@@ -47,7 +47,7 @@ def kl_divergence(
 
     Args:
       log_predictions: `[*batch, C]`, floating, logarithms of probabilities.
-      targets: probabilities, broadcastable to log_predictions.
+      targets: probabilities, of the shape of log_predictions, or 1 along axes to repeat them along.
       axis: the axis or axes of the classes; None is all.
       where: bool, of the shape of log_predictions or of the result; what is False takes no part.
       reduction: "none", "sum", or "mean", which divides by the number of examples that take part: torch's "batchmean".
@@ -71,8 +71,8 @@ def kl_divergence(
     References:
       Kullback and Leibler 1951, "On information and sufficiency".
     """
-    predictions, targets = with_labels(as_floating("log_predictions", log_predictions), "targets", targets)
-    axes = canonical_axes(tuple(range(predictions.ndim)) if axis is None else axis, predictions.shape)
+    q = as_floating("log_predictions", log_predictions)
+    predictions, targets, axes = with_class_labels(q, "targets", targets, axis)
     mask = class_mask(where, predictions.shape, axes)
     return _compiled_kl_divergence(predictions, targets, mask, axes, canonical_reduction(reduction))
 

@@ -51,7 +51,8 @@ def sigmoid_focal_loss(
 
     Args:
       logits: floating, any shape.
-      labels: probabilities from 0 to 1, or bools or integers 0 and 1, broadcastable to logits.
+      labels: probabilities from 0 to 1, or bools or integers 0 and 1; one number, or of the shape of logits, or 1
+        along axes to repeat them along.
       alpha: None, or a Python number from 0 to 1, the weight of positive labels; it is static.
       gamma: a Python number, at least 0; it is static.
       where: bool, broadcastable to logits; elements where it is False take no part.
@@ -75,7 +76,7 @@ def sigmoid_focal_loss(
     References:
       Lin et al. 2017, arXiv:1708.02002.
     """
-    logits, labels = with_labels(as_floating("logits", logits), "labels", labels)
+    logits, labels = with_labels(as_floating("logits", logits), "labels", labels, number=True)
     power = as_static_number("gamma", gamma)
     if not 0 <= power < math.inf:
         raise ValueError(f"gamma (={gamma!r}) must be at least 0 and finite")

@@ -32,7 +32,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.algorithms import places, windows
-from jaxcnn.ops._dtypes import as_array, as_numbers, widen
+from jaxcnn.ops._axes import as_indices, comparable
+from jaxcnn.ops._dtypes import as_numbers, widen
 from jaxcnn.ops._layout import channels_last, from_channels_last
 from jaxcnn.ops._pools import canonical_sizes, require_all_spatial, require_positions, run_pool
 from jaxcnn.ops._rule import compiled, merge_batch, split_batch
@@ -166,9 +167,7 @@ def max_unpool(
     References:
       Zeiler, Taylor and Fergus 2011; Badrinarayanan, Kendall and Cipolla 2015, arXiv:1511.00561.
     """
-    x, indices = as_numbers("x", x), as_array(indices, "indices")
-    if not jnp.issubdtype(indices.dtype, jnp.integer):
-        raise TypeError(f"indices dtype (={indices.dtype}) must be an integer dtype")
+    x, indices = as_numbers("x", x), as_indices("indices", indices)
     if indices.shape != x.shape:
         raise ValueError(f"indices shape (={indices.shape}) must equal x shape (={x.shape})")
     x, indices = channels_last(x, dimension_numbers), channels_last(indices, dimension_numbers)
@@ -212,8 +211,7 @@ def _rows(x: jax.Array) -> jax.Array:
 
 def _places(indices: jax.Array, sizes: Ints) -> jax.Array:
     """Return the indices as int32 `[N, M, C]`, with the number of positions, which is none, for all that are none."""
-    positions, indices = math.prod(sizes), _rows(indices)
-    wide = indices.astype(jnp.int32) if indices.dtype.itemsize < 4 else indices
+    positions, wide = math.prod(sizes), comparable(_rows(indices))
     found = jnp.where((wide >= 0) & (wide < positions), wide, jnp.full_like(wide, positions))
     return found.astype(jnp.int32)
 

@@ -24,6 +24,7 @@ References: Liu et al. 2018, "Partial convolution based padding", arXiv:1811.117
 
 import functools
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -107,8 +108,11 @@ def _canonical_value(value: Any, dtype: Any) -> float:
     if jnp.issubdtype(dtype, jnp.floating):
         fits = not math.isfinite(number) or abs(number) <= float(jnp.finfo(dtype).max)
     else:
-        low, high = (0, 1) if dtype == jnp.bool_ else (jnp.iinfo(dtype).min, jnp.iinfo(dtype).max)
-        fits = number.is_integer() and low <= number <= high
+        low, high = (0, 1) if dtype == jnp.bool_ else (int(jnp.iinfo(dtype).min), int(jnp.iinfo(dtype).max))
+        whole = number.is_integer()
+        if whole:
+            number = operator.index(value) if hasattr(value, "__index__") else int(number)  # floats have 53 bits
+        fits = whole and low <= number <= high
     if not fits:
         raise ValueError(f"value (={value!r}) must be a number of the dtype of x (={dtype})")
     return number

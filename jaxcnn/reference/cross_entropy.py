@@ -6,6 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxcnn.ops._axes import comparable
+from jaxcnn.ops._labels import canonical_ignore_index
 from jaxcnn.reference._losses import counted, over_classes, reduced
 
 
@@ -49,6 +51,7 @@ def softmax_cross_entropy_with_integer_labels(
     if where is not None:
         where = _classes_last(jnp.broadcast_to(where, logits.shape), axes)
     logits = _classes_last(logits, axes)
+    ignored, labels = canonical_ignore_index(ignore_index, labels.dtype), comparable(labels)
     one_hot = jax.nn.one_hot(labels, logits.shape[-1], dtype=bool)
     label_logit = jnp.sum(jnp.where(one_hot, logits, jnp.zeros_like(logits)), -1)
     loss = jax.nn.logsumexp(logits, -1, where=None if where is None else _or_all(where, -1)) - label_logit
@@ -62,8 +65,8 @@ def softmax_cross_entropy_with_integer_labels(
         spread = label_smoothing * _uniform(logits, where, (-1,)) * _log_softmax(logits, where, (-1,))
         loss = loss - jnp.sum(spread if weights is None else weights.reshape((1,) * labels.ndim + (-1,)) * spread, -1)
     count = None if where is None else jnp.any(where, -1)
-    if ignore_index is not None:
-        kept = labels != ignore_index
+    if ignored is not None:
+        kept = labels != ignored
         count = kept if count is None else count & kept
     if count is not None:
         loss = jnp.where(count, loss, jnp.zeros_like(loss))

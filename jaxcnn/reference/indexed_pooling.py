@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxcnn.ops._axes import comparable
 from jaxcnn.ops._layout import channels_last, from_channels_last
 from jaxcnn.ops._pools import run_pool
 from jaxcnn.ops._window import PaddingLike
@@ -40,7 +41,7 @@ def max_unpool(
     batch, channels, positions = x.shape[: -rank - 1], x.shape[-1], math.prod(output_size)
     rows = (math.prod(batch), math.prod(x.shape[-rank - 1 : -1]), channels)
     example, channel = jnp.arange(rows[0])[:, None, None], jnp.arange(channels)[None, None, :]
-    places = indices.reshape(rows)
+    places = comparable(indices).reshape(rows)
     places = jnp.where(places < 0, jnp.full_like(places, positions), places)  # JAX would count from the end
     empty = jnp.zeros((rows[0], positions, channels), x.dtype)
     y = empty.at[example, places, channel].set(x.reshape(rows), mode="drop")

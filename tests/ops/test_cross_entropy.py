@@ -141,11 +141,10 @@ def test_labels_of_other_dtypes_and_shapes():
     right = integer_cross_entropy(logits, jnp.array([1, 0], jnp.int8))
     np.testing.assert_allclose(jaxcnn.softmax_cross_entropy(logits, one_hot), right, rtol=1e-6)
     np.testing.assert_allclose(jaxcnn.softmax_cross_entropy(logits, one_hot == 1), right, rtol=1e-6)
-    with jax.numpy_rank_promotion("allow"):
-        same = jaxcnn.softmax_cross_entropy(logits, jnp.array([0.0, 1.0, 0.0]))
-        dlabels = jax.grad(lambda w: jaxcnn.softmax_cross_entropy(logits, w).sum())(jnp.array([0.0, 1.0, 0.0]))
-    np.testing.assert_allclose(same, integer_cross_entropy(logits, jnp.array([1, 1])), rtol=1e-6)
-    np.testing.assert_allclose(dlabels, -jax.nn.log_softmax(logits).sum(0), rtol=1e-6)
+    shared = jnp.array([[0.0, 1.0, 0.0]])
+    same, dlabels = jax.value_and_grad(lambda w: jaxcnn.softmax_cross_entropy(logits, w).sum())(shared)
+    np.testing.assert_allclose(same, integer_cross_entropy(logits, jnp.array([1, 1])).sum(), rtol=1e-6)
+    np.testing.assert_allclose(dlabels, -jax.nn.log_softmax(logits).sum(0, keepdims=True), rtol=1e-6)
     many = jnp.zeros((1, 300)).at[0, 259].set(5.0)  # a label of one byte must not match 3 + 256
     value = integer_cross_entropy(many, jnp.array([3], jnp.uint8))
     np.testing.assert_allclose(value, integer_cross_entropy(many, jnp.array([3])), rtol=0)
@@ -208,6 +207,10 @@ Z = jnp.ones((4, 5))
     ("fn", "args", "options", "error", "message"),
     [
         (jaxcnn.softmax_cross_entropy, (Z, Z[:, :3]), {}, ValueError, r"labels shape \(=\(4, 3\)\) must broadcast"),
+        (jaxcnn.softmax_cross_entropy, (jnp.zeros((3, 3)), [0, 1, 2]), {}, ValueError, r"labels shape \(=\(3,\)\) must broadcast to \(3, 3\) by axes of size 1; softmax_cross_entropy_with_integer_labels is for class numbers"),
+        (jaxcnn.softmax_cross_entropy, (Z, jnp.array([[0], [1], [2], [3]])), {}, ValueError, r"labels shape \(=\(4, 1\)\) must be \(4, 5\) along the classes, for integers; softmax_cross_entropy_with"),
+        (jaxcnn.softmax_cross_entropy, (Z[0], 2), {}, ValueError, r"labels shape \(=\(\)\) must broadcast to \(5,\)"),
+        (jaxcnn.softmax_cross_entropy, (Z, Z[None]), {}, ValueError, r"labels shape \(=\(1, 4, 5\)\) must broadcast to \(4, 5\)"),
         (jaxcnn.softmax_cross_entropy, (Z.astype(int), Z), {}, TypeError, r"logits dtype \(=int32\) must be a floating"),
         (jaxcnn.softmax_cross_entropy, (Z, Z), {"axis": 2}, ValueError, r"axis \(=2\) must name different axes"),
         (jaxcnn.softmax_cross_entropy, (Z, Z), {"where": Z}, TypeError, r"where dtype \(=float32\) must be bool"),

@@ -103,6 +103,22 @@ def test_reductions_and_a_mean_of_nothing(name):
         fn(*args, where=jnp.ones((5, 4), bool))
 
 
+@pytest.mark.parametrize("name", [*ERRORS, *BINARY, *VECTORS])
+def test_labels_are_not_put_behind_examples_silently(name):
+    """NumPy broadcasts one number an example along the other axis, where there are as many numbers as classes."""
+    fn, x = getattr(jaxcnn, name), jnp.linspace(-1, 1, 9).reshape(3, 3)
+    for labels in (x[0], x[None], x[:2], *(() if name in BINARY else (x[0, 0],))):
+        message = rf"(labels|targets) shape \(=\({', '.join(map(str, labels.shape))},?\)\) must "
+        with jax.numpy_rank_promotion("allow"), pytest.raises(ValueError, match=message):
+            fn(x, labels)
+    for labels in (x[:, :1], x[:1], *((x[0, 0], 1.0, 1) if name in BINARY else ())):
+        if name in ERRORS:
+            with pytest.raises(ValueError, match=r"targets shape \(=.*\) must equal predictions shape \(=\(3, 3\)\)"):
+                fn(x, labels)
+        else:
+            np.testing.assert_array_equal(fn(x, labels), fn(x, jnp.broadcast_to(jnp.asarray(labels, x.dtype), (3, 3))))
+
+
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
 @pytest.mark.parametrize("name", ["squared_error", "absolute_error", "sigmoid_binary_cross_entropy", INTEGER])
 def test_sums_of_half_precision_run_in_float32(name, dtype):
