@@ -7,12 +7,18 @@ from typing import Any
 import jax
 
 from jaxcnn.algorithms._varying import varying_alike
+from jaxcnn.ops._tracers import transposing
+
+
+class NotTransposableError(NotImplementedError):
+    """A layer was given to `jax.linear_transpose`, which JAX has not for functions with a custom_vjp rule."""
 
 
 def compiled(rule: Callable[..., Any], name: str, static_argnums: tuple[int, ...] = ()) -> Callable[..., Any]:
     """Wrap a private op in `jax.jit` and `jax.named_scope`.
 
-    An eager call then runs one fused program, forward and backward, and profiles and errors name the layer.
+    An eager call then runs one fused program, forward and backward, and profiles and errors name the layer. A call by
+    `jax.linear_transpose`, which would end in an error of JAX's inner parts, ends in one of ours.
     """
 
     def call(*args: Any) -> Any:
@@ -20,7 +26,17 @@ def compiled(rule: Callable[..., Any], name: str, static_argnums: tuple[int, ...
             return rule(*varying_alike(*args))
 
     call.__name__ = call.__qualname__ = name
-    return jax.jit(call, static_argnums=static_argnums)
+    jitted = jax.jit(call, static_argnums=static_argnums)
+
+    def checked(*args: Any) -> Any:
+        if transposing(args):
+            raise NotTransposableError(
+                f"jax.linear_transpose of {name} is not possible, for the layer has a custom_vjp rule; the transposed "
+                "map of a linear fn is jax.vjp(fn, *args)[1]"
+            )
+        return jitted(*args)
+
+    return checked
 
 
 def elementwise(

@@ -9,9 +9,11 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from jaxcnn.ops._rule import NotTransposableError
 from jaxcnn.transforms import _patterns
 from jaxcnn.transforms._findings import Report as Report
 from jaxcnn.transforms._findings import report_of
+from jaxcnn.transforms._forward_mode import forbids_forward_mode
 from jaxcnn.transforms._programs import RULES, own_algorithm
 from jaxcnn.transforms._rewriting import Rewriter
 from jaxcnn.transforms._tracing import name_of, trace
@@ -57,6 +59,7 @@ def accelerate(fn: Function, *, report: bool | Callable[[Report], Any] = False) 
 
     Raises:
       TypeError: fn is not callable; when called, fn cannot be traced, or forward mode is asked for.
+      NotImplementedError: when called, by `jax.linear_transpose`.
       ValueError: when called, fn changes its arguments.
 
     Example:
@@ -77,18 +80,29 @@ def accelerate(fn: Function, *, report: bool | Callable[[Report], Any] = False) 
         program = rewriter.rewrite(traced.program.jaxpr)
         if report:
             _tell(report_of(program), report)
+        values = (*traced.program.consts, *traced.arrays)
+        if forbids_forward_mode(program.run, values):
+            raise _forward_mode_error(fn)
         try:
-            outputs = program.run(*traced.program.consts, *traced.arrays)
-        except TypeError as error:
+            return traced.result(program.run(*values))
+        except TypeError as error:  # where JAX has other tracers than `forbids_forward_mode` knows
             if "custom_vjp" not in str(error):
                 raise
-            raise TypeError(
-                f"an accelerated function (={name_of(fn)}) must not be differentiated in forward "
-                "mode, by jax.jvp or jax.jacfwd: use the function itself there, or jaxcnn.without_custom_rules(fn)"
+            raise _forward_mode_error(fn) from error
+        except NotTransposableError as error:
+            raise NotTransposableError(
+                f"an accelerated function (={name_of(fn)}) must not be given to jax.linear_transpose: use the function "
+                "itself there, or jax.vjp"
             ) from error
-        return traced.result(outputs)
 
     return cast("Function", accelerated)
+
+
+def _forward_mode_error(fn: Callable[..., Any]) -> TypeError:
+    return TypeError(
+        f"an accelerated function (={name_of(fn)}) must not be differentiated in forward mode, by jax.jvp or "
+        "jax.jacfwd: use the function itself there, or jaxcnn.without_custom_rules(fn)"
+    )
 
 
 def _tell(found: Report, report: bool | Callable[[Report], Any]) -> None:
