@@ -11,24 +11,29 @@ With b batch groups, example n of group j meets the output channels of group j o
 which is a convolution with b feature groups of x[n, p, (j, c')] = lhs[j N / b + n, p, c'].
 """
 
+import functools
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
-from jaxcnn.ops._dtypes import as_numbers, canonical_precision, canonical_preferred, require_same_dtype
+from jaxcnn.ops._dtypes import as_array, canonical_precision, canonical_preferred
 from jaxcnn.ops._layout import Layout, conv_layout, permuted, transpose
 from jaxcnn.ops._rule import compiled
-from jaxcnn.ops._window import ConvConfig, PaddingLike, canonical_ints, continuation
+from jaxcnn.ops._window import ConvConfig
 from jaxcnn.ops.convolution import conv_config, conv_rearranged
+
+_WITH_RULE = tuple(map(jnp.dtype, (jnp.float16, jnp.bfloat16, jnp.float32, jnp.float64)))
 
 
 def conv_general_dilated(
     lhs: jax.Array,
     rhs: jax.Array,
     window_strides: Any,
-    padding: PaddingLike,
+    padding: Any,
     lhs_dilation: Any = None,
     rhs_dilation: Any = None,
     dimension_numbers: Any = None,
@@ -40,36 +45,36 @@ def conv_general_dilated(
 ) -> jax.Array:
     """Convolve, with the arguments of `jax.lax.conv_general_dilated`.
 
-    For code that calls lax; `conv` is the sibling with the arguments of flax.
+    For code that calls lax; `conv` is the sibling with the arguments of flax. It takes what lax takes, gives what lax
+    gives, and refuses what lax refuses, with lax's errors. Where there is no rule of ours, lax computes: integers,
+    complex numbers and bools, no spatial axis, an empty axis or result, and out_sharding.
 
     Math:
       That of `conv`, x being lhs and kernel rhs. VJP: dlhs and drhs are its dx and dkernel.
 
     Args:
-      lhs: floating or integer, one batch axis, one of the channels, and at least one spatial axis, in the order that
-        dimension_numbers say.
+      lhs: one batch axis, one of the channels, and any number of spatial axes, in the order that dimension_numbers say.
       rhs: the kernel, in the dtype of lhs.
-      window_strides: an int, or one for each spatial axis.
-      padding: "SAME", "SAME_LOWER", "VALID" or any other that `conv` takes, or (low, high) pairs.
-      lhs_dilation: as `input_dilation` of `conv`; None is 1.
-      rhs_dilation: as `kernel_dilation` of `conv`; None is 1.
+      window_strides: an int for each spatial axis.
+      padding: "SAME", "SAME_LOWER", "VALID", or a (low, high) pair for each spatial axis; a negative one crops.
+      lhs_dilation: as `input_dilation` of `conv`, an int for each spatial axis; None is 1.
+      rhs_dilation: as `kernel_dilation` of `conv`, an int for each spatial axis; None is 1.
       dimension_numbers: three strings such as ("NHWC", "HWIO", "NHWC"), or a `jax.lax.ConvDimensionNumbers`; None is
         ("NCHW", "OIHW", "NCHW") for any number of spatial axes.
       feature_group_count: the number of groups that channels are split into.
       batch_group_count: the number of groups that examples and output channels are split into; one of both is 1.
       precision: as in `jax.lax`; it holds for both gradients too.
       preferred_element_type: the dtype to sum and return in; None is that of lhs.
-      out_sharding: None; under a mesh of explicit axes take `jax.lax`.
+      out_sharding: as in `jax.lax`.
 
     Returns:
-      The result, of the size that `conv` gives, with its axes where dimension_numbers say.
+      The result of `jax.lax.conv_general_dilated`, in its shape and dtype.
 
     Gradient:
-      Linear in each operand, so there are no kinks. Integers have none, and are left to lax.
+      Linear in each operand, so there are no kinks. Integers have none.
 
     Raises:
-      TypeError: a dtype is neither floating nor an integer one, differs, or narrows, or dimension_numbers have the
-        wrong form.
+      TypeError: a dtype or the form of an argument is none that lax takes.
       ValueError: shapes and arguments do not fit each other.
 
     Example:
@@ -80,48 +85,87 @@ def conv_general_dilated(
     References:
       Dumoulin and Visin 2016, arXiv:1603.07285.
     """
-    lhs, rhs = as_numbers("lhs", lhs), as_numbers("rhs", rhs)
-    require_same_dtype("rhs", rhs, "lhs", lhs)
-    if out_sharding is not None:
-        raise ValueError(f"out_sharding (={out_sharding!r}) must be None")
-    layout = conv_layout(dimension_numbers, lhs.ndim, rhs.ndim)
-    (batch_groups,) = canonical_ints("batch_group_count", batch_group_count, 1)
-    (groups,) = canonical_ints("feature_group_count", feature_group_count, 1)
-    if batch_groups > 1 and groups > 1:
-        raise ValueError(f"one of batch_group_count (={batch_groups}) and feature_group_count (={groups}) must be 1")
+    operands = (window_strides, padding, lhs_dilation, rhs_dilation, dimension_numbers)
+    options = (feature_group_count, batch_group_count, precision, preferred_element_type)
+    with_rule = None if out_sharding is not None else _canonical(lhs, rhs, *operands, *options)
+    if with_rule is None:
+        return lax.conv_general_dilated(lhs, rhs, *operands, *options, out_sharding)
+    return _compiled(as_array(lhs), as_array(rhs), *with_rule)
+
+
+def _canonical(lhs: Any, rhs: Any, *arguments: Any) -> tuple[ConvConfig, Layout, int] | None:
+    """Return how `conv` computes what these arguments of lax say, and the batch groups; None where it cannot."""
+    if not all(isinstance(x, jax.Array | np.ndarray) and x.dtype in _WITH_RULE and x.ndim > 2 for x in (lhs, rhs)):
+        return None
+    shapes = tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in (lhs, rhs))
+    if any(map(_is_empty, shapes)):
+        return None
+    given = tuple(map(_without_lists, arguments))
+    try:
+        hash(given)
+    except TypeError:
+        return None
+    try:
+        return _canonical_hashed(shapes, jnp.result_type(float), given)
+    except Exception:  # lax refuses the arguments, whatever error it raises: it shall raise it again, for the caller
+        return None
+
+
+@functools.lru_cache(1024)
+def _canonical_hashed(
+    shapes: tuple[jax.ShapeDtypeStruct, ...], widest: Any, arguments: tuple[Any, ...]
+) -> tuple[ConvConfig, Layout, int] | None:
+    """Return what `_canonical` does, `widest` being the floating dtype that JAX is set to."""
+    del widest  # for the cache
+    program = jax.make_jaxpr(lambda lhs, rhs: lax.conv_general_dilated(lhs, rhs, *arguments))(*shapes)
+    if len(program.eqns) != 1 or _is_empty(program.out_avals[0]):
+        return None
+    return _with_rule(shapes, program.eqns[0].params, arguments[-2])
+
+
+def _is_empty(array: Any) -> bool:
+    """Return whether an axis has no elements; a symbolic size has some."""
+    return any(type(size) is int and size < 1 for size in array.shape)
+
+
+def _without_lists(value: Any) -> Any:
+    """Return an argument of lax, made of ints and words, in a form that can be hashed."""
+    value = value.tolist() if isinstance(value, np.ndarray) else value
+    return tuple(map(_without_lists, value)) if isinstance(value, list) or type(value) is tuple else value
+
+
+def _with_rule(
+    shapes: tuple[jax.ShapeDtypeStruct, ...], params: Mapping[str, Any], precision: Any
+) -> tuple[ConvConfig, Layout, int] | None:
+    """Return how `conv` computes an equation of lax; None where it refuses to."""
+    lhs, rhs = shapes
+    groups, batch_groups = params["feature_group_count"], params["batch_group_count"]
+    layout = conv_layout(params["dimension_numbers"], len(lhs.shape), len(rhs.shape))
     batch, *spatial, channels = permuted(lhs.shape, layout.x)
-    if batch % batch_groups:
-        raise ValueError(f"batch_group_count (={batch_groups}) must divide the examples of lhs (={batch})")
-    kernel_shape = permuted(rhs.shape, layout.kernel)
-    if kernel_shape[-1] % batch_groups:
-        raise ValueError(f"batch_group_count (={batch_groups}) must divide the output channels (={kernel_shape[-1]})")
-    config = conv_config(
-        (batch // batch_groups, *spatial, channels * batch_groups),
-        kernel_shape,
-        strides=window_strides,
-        padding=padding,
-        input_dilation=1 if lhs_dilation is None else lhs_dilation,
-        kernel_dilation=1 if rhs_dilation is None else rhs_dilation,
-        feature_group_count=groups * batch_groups,
-        precision=canonical_precision(precision),
-        preferred_element_type=canonical_preferred(preferred_element_type, lhs.dtype),
-    )
-    mode = continuation(padding)
-    if jnp.issubdtype(lhs.dtype, jnp.integer) and mode is None:
-        dilations, counts = (config.input_dilation, config.kernel_dilation), (groups, batch_groups)
-        return lax.conv_general_dilated(
-            lhs, rhs, config.strides, config.padding, *dilations, dimension_numbers, *counts
+    try:
+        config = conv_config(
+            (batch // batch_groups, *spatial, channels * batch_groups),
+            permuted(rhs.shape, layout.kernel),
+            strides=params["window_strides"],
+            padding=params["padding"],
+            input_dilation=params["lhs_dilation"],
+            kernel_dilation=params["rhs_dilation"],
+            feature_group_count=groups * batch_groups,
+            precision=canonical_precision(precision),
+            preferred_element_type=canonical_preferred(params["preferred_element_type"], lhs.dtype),
         )
-    return _compiled(lhs, rhs, config, layout, batch_groups, mode)
+    except (TypeError, ValueError):
+        return None
+    return config, layout, batch_groups
 
 
 def _conv_general_dilated(
-    lhs: jax.Array, rhs: jax.Array, config: ConvConfig, layout: Layout, batch_groups: int, mode: str | None
+    lhs: jax.Array, rhs: jax.Array, config: ConvConfig, layout: Layout, batch_groups: int
 ) -> jax.Array:
     if batch_groups > 1:
         lhs = _batch_groups_to_channels(transpose(lhs, layout.x), batch_groups)
         layout = layout._replace(x=tuple(range(lhs.ndim)))
-    return conv_rearranged(lhs, rhs, None, config, layout, mode)
+    return conv_rearranged(lhs, rhs, None, config, layout, None)
 
 
 def _batch_groups_to_channels(x: jax.Array, groups: int) -> jax.Array:
@@ -131,4 +175,4 @@ def _batch_groups_to_channels(x: jax.Array, groups: int) -> jax.Array:
     return moved.reshape(*moved.shape[:-2], groups * x.shape[-1])
 
 
-_compiled = compiled(_conv_general_dilated, "conv_general_dilated", static_argnums=(2, 3, 4, 5))
+_compiled = compiled(_conv_general_dilated, "conv_general_dilated", static_argnums=(2, 3, 4))
