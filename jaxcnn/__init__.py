@@ -6,6 +6,7 @@ from jaxcnn import models as models
 from jaxcnn import ops as ops
 from jaxcnn import reference as reference
 from jaxcnn import transforms as transforms
+from jaxcnn._version import __version__ as __version__
 from jaxcnn.ops.activations import leaky_relu as leaky_relu
 from jaxcnn.ops.activations import prelu as prelu
 from jaxcnn.ops.activations import relu as relu
