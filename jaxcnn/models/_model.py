@@ -1,6 +1,9 @@
 """What every model is, and what their `init` functions share."""
 
+import functools
+import importlib
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import jax
@@ -10,6 +13,9 @@ from jax.nn.initializers import Initializer
 
 class Model(NamedTuple):
     """A network as two pure functions; its parameters are a plain nested dict that the caller keeps.
+
+    It can be copied and pickled. A pickle holds the names of its functions and of the module of its layers, not their
+    code: where it is read, the same modules must be there.
 
     Attributes:
       init: `params, state = init(key, input_shape, dtype=jnp.float32)`. `key` is a PRNG key, `input_shape` the shape
@@ -24,6 +30,24 @@ class Model(NamedTuple):
 
     init: Callable[..., tuple[dict[str, Any], dict[str, Any]]]
     apply: Callable[..., tuple[jax.Array, dict[str, Any]]]
+
+
+class WithLayers(functools.partial):
+    """A function whose first argument is a namespace of layers, with this argument given.
+
+    Python cannot pickle a module; here it is pickled, and copied, by its name.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how the function is made again."""
+        (ops,) = self.args
+        return (
+            (_with_module, (self.func, ops.__name__)) if isinstance(ops, ModuleType) else (WithLayers, (self.func, ops))
+        )
+
+
+def _with_module(function: Callable[..., Any], name: str) -> WithLayers:
+    return WithLayers(function, importlib.import_module(name))
 
 
 def init_layer(key: jax.Array, kernel_shape: Sequence[int], dtype: Any, initializer: Initializer) -> dict[str, Any]:

@@ -12,6 +12,7 @@ With an image of 28x28 pixels and ten classes:
     dense2   [10]           the logits, one a class
 """
 
+import functools
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
@@ -21,7 +22,15 @@ import jax.numpy as jnp
 from jax.nn.initializers import he_normal, lecun_normal
 
 import jaxcnn.ops
-from jaxcnn.models._model import Model, cast_input, check_dtype, check_input_shape, check_num_classes, init_layer
+from jaxcnn.models._model import (
+    Model,
+    WithLayers,
+    cast_input,
+    check_dtype,
+    check_input_shape,
+    check_num_classes,
+    init_layer,
+)
 
 
 def lenet(ops: ModuleType = jaxcnn.ops, *, num_classes: int = 10) -> Model:
@@ -60,31 +69,38 @@ def lenet(ops: ModuleType = jaxcnn.ops, *, num_classes: int = 10) -> Model:
       into rectifiers", arXiv:1502.01852 (the variance before a ReLU).
     """
     check_num_classes(num_classes)
+    return Model(functools.partial(_init, num_classes), WithLayers(_apply, ops))
 
-    def init(
-        key: jax.Array, input_shape: Sequence[int], dtype: Any = jnp.float32
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        height, width, channels = check_input_shape(input_shape, smallest=4)
-        dtype = check_dtype(dtype)
-        features = 64 * (height // 4) * (width // 4)
-        keys = jax.random.split(key, 4)
-        params = {
-            "conv1": init_layer(keys[0], (5, 5, channels, 32), dtype, he_normal()),
-            "conv2": init_layer(keys[1], (5, 5, 32, 64), dtype, he_normal()),
-            "dense1": init_layer(keys[2], (features, 128), dtype, he_normal()),
-            "dense2": init_layer(keys[3], (128, num_classes), dtype, lecun_normal()),
-        }
-        return params, {}
 
-    def apply(
-        params: dict[str, Any], state: dict[str, Any], x: jax.Array, *, train: bool, key: jax.Array | None = None
-    ) -> tuple[jax.Array, dict[str, Any]]:
-        del train, key  # no layer here differs in training
-        x = cast_input(x, params)
-        x = ops.max_pool(ops.relu(ops.conv(x, **params["conv1"])), (2, 2), 2)
-        x = ops.max_pool(ops.relu(ops.conv(x, **params["conv2"])), (2, 2), 2)
-        x = ops.flatten(x, batch_rank=x.ndim - 3)
-        x = ops.relu(ops.dense(x, **params["dense1"]))
-        return ops.dense(x, **params["dense2"]), state
+def _init(
+    num_classes: int, key: jax.Array, input_shape: Sequence[int], dtype: Any = jnp.float32
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    height, width, channels = check_input_shape(input_shape, smallest=4)
+    dtype = check_dtype(dtype)
+    features = 64 * (height // 4) * (width // 4)
+    keys = jax.random.split(key, 4)
+    params = {
+        "conv1": init_layer(keys[0], (5, 5, channels, 32), dtype, he_normal()),
+        "conv2": init_layer(keys[1], (5, 5, 32, 64), dtype, he_normal()),
+        "dense1": init_layer(keys[2], (features, 128), dtype, he_normal()),
+        "dense2": init_layer(keys[3], (128, num_classes), dtype, lecun_normal()),
+    }
+    return params, {}
 
-    return Model(init, apply)
+
+def _apply(
+    ops: ModuleType,
+    params: dict[str, Any],
+    state: dict[str, Any],
+    x: jax.Array,
+    *,
+    train: bool,
+    key: jax.Array | None = None,
+) -> tuple[jax.Array, dict[str, Any]]:
+    del train, key  # no layer here differs in training
+    x = cast_input(x, params)
+    x = ops.max_pool(ops.relu(ops.conv(x, **params["conv1"])), (2, 2), 2)
+    x = ops.max_pool(ops.relu(ops.conv(x, **params["conv2"])), (2, 2), 2)
+    x = ops.flatten(x, batch_rank=x.ndim - 3)
+    x = ops.relu(ops.dense(x, **params["dense1"]))
+    return ops.dense(x, **params["dense2"]), state

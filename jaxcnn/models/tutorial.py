@@ -13,6 +13,7 @@ It has 10 parameters in conv1 and 6 in dense1. `scripts/walkthrough.py` prints e
 backward pass.
 """
 
+import functools
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
@@ -22,7 +23,15 @@ import jax.numpy as jnp
 from jax.nn.initializers import he_normal, lecun_normal
 
 import jaxcnn.ops
-from jaxcnn.models._model import Model, cast_input, check_dtype, check_input_shape, check_num_classes, init_layer
+from jaxcnn.models._model import (
+    Model,
+    WithLayers,
+    cast_input,
+    check_dtype,
+    check_input_shape,
+    check_num_classes,
+    init_layer,
+)
 
 
 def tutorial(ops: ModuleType = jaxcnn.ops, *, num_classes: int = 2) -> Model:
@@ -61,28 +70,35 @@ def tutorial(ops: ModuleType = jaxcnn.ops, *, num_classes: int = 2) -> Model:
       He et al. 2015, "Delving deep into rectifiers", arXiv:1502.01852 (the variance before a ReLU).
     """
     check_num_classes(num_classes)
+    return Model(functools.partial(_init, num_classes), WithLayers(_apply, ops))
 
-    def init(
-        key: jax.Array, input_shape: Sequence[int], dtype: Any = jnp.float32
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        height, width, channels = check_input_shape(input_shape, smallest=3)
-        dtype = check_dtype(dtype)
-        features = ((height - 1) // 2) * ((width - 1) // 2) * 2
-        conv1_key, dense1_key = jax.random.split(key)
-        params = {
-            "conv1": init_layer(conv1_key, (2, 2, channels, 2), dtype, he_normal()),
-            "dense1": init_layer(dense1_key, (features, num_classes), dtype, lecun_normal()),
-        }
-        return params, {}
 
-    def apply(
-        params: dict[str, Any], state: dict[str, Any], x: jax.Array, *, train: bool, key: jax.Array | None = None
-    ) -> tuple[jax.Array, dict[str, Any]]:
-        del train, key  # no layer here differs in training
-        x = cast_input(x, params)
-        x = ops.relu(ops.conv(x, **params["conv1"], padding="VALID"))
-        x = ops.max_pool(x, (2, 2), 2)
-        x = ops.flatten(x, batch_rank=x.ndim - 3)
-        return ops.dense(x, **params["dense1"]), state
+def _init(
+    num_classes: int, key: jax.Array, input_shape: Sequence[int], dtype: Any = jnp.float32
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    height, width, channels = check_input_shape(input_shape, smallest=3)
+    dtype = check_dtype(dtype)
+    features = ((height - 1) // 2) * ((width - 1) // 2) * 2
+    conv1_key, dense1_key = jax.random.split(key)
+    params = {
+        "conv1": init_layer(conv1_key, (2, 2, channels, 2), dtype, he_normal()),
+        "dense1": init_layer(dense1_key, (features, num_classes), dtype, lecun_normal()),
+    }
+    return params, {}
 
-    return Model(init, apply)
+
+def _apply(
+    ops: ModuleType,
+    params: dict[str, Any],
+    state: dict[str, Any],
+    x: jax.Array,
+    *,
+    train: bool,
+    key: jax.Array | None = None,
+) -> tuple[jax.Array, dict[str, Any]]:
+    del train, key  # no layer here differs in training
+    x = cast_input(x, params)
+    x = ops.relu(ops.conv(x, **params["conv1"], padding="VALID"))
+    x = ops.max_pool(x, (2, 2), 2)
+    x = ops.flatten(x, batch_rank=x.ndim - 3)
+    return ops.dense(x, **params["dense1"]), state
