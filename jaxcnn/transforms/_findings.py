@@ -25,6 +25,7 @@ WINDOWED = (
     "select_and_scatter",
     "select_and_scatter_add",
 )
+_SOURCES = {"select_and_scatter": 1, "select_and_scatter_add": 0}  # which operand has one element a window
 _PACKAGE = str(Path(__file__).resolve().parents[1])
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
@@ -38,7 +39,8 @@ class Finding(NamedTuple):
       by: what replaces it; None where it stays.
       why: why it stays.
       where: the line of the caller's source that made it.
-      flops: the floating-point operations of one, counted for convolutions and pools only.
+      flops: the floating-point operations of one, counted for convolutions and pools only; a size that is a symbol
+        counts as 1.
       times: how often it stands in the program; the body of a `scan` counts as often as it is run, that of a `while`
         once, and every branch.
     """
@@ -111,7 +113,7 @@ def _windowed_in(eqn: "JaxprEqn", times: int = 1) -> Iterator[tuple["JaxprEqn", 
 
 
 def _rounds(eqn: "JaxprEqn") -> int:
-    return eqn.params["length"] if eqn.primitive.name == "scan" else 1
+    return _elements([eqn.params["length"]]) if eqn.primitive.name == "scan" else 1
 
 
 def _finding(eqn: "JaxprEqn", by: str | None, why: str, times: int) -> Finding:
@@ -120,16 +122,25 @@ def _finding(eqn: "JaxprEqn", by: str | None, why: str, times: int) -> Finding:
 
 
 def flops_of(eqn: "JaxprEqn") -> int:
-    """Return the floating-point operations of a convolution or pool; 0 of anything else."""
+    """Return the floating-point operations of a convolution or pool; 0 of anything else.
+
+    A pool has one for each tap of each window, and so does its gradient, whose windows are those of its source.
+    """
     if eqn.primitive.name not in WINDOWED:
         return 0
     given: Mapping[str, Any] = eqn.params
     shapes = [shape_of(var) for var in (*eqn.invars, *eqn.outvars)]
     if eqn.primitive.name == "conv_general_dilated":
         _, kernel, result = shapes
-        products = math.prod(kernel) // max(kernel[given["dimension_numbers"].rhs_spec[0]], 1)
-        return 2 * math.prod(result) * products // math.prod(given["lhs_dilation"])
-    return min(math.prod(shape) for shape in shapes if shape) * math.prod(given["window_dimensions"])
+        of_output = [size for axis, size in enumerate(kernel) if axis != given["dimension_numbers"].rhs_spec[0]]
+        return 2 * _elements(result) * _elements(of_output) // math.prod(given["lhs_dilation"])
+    windows = shapes[_SOURCES[eqn.primitive.name]] if eqn.primitive.name in _SOURCES else shapes[len(eqn.invars)]
+    return _elements(windows) * math.prod(given["window_dimensions"])
+
+
+def _elements(shape: Sequence[Any]) -> int:
+    """Return the number of elements of an array, where a size that is a symbol counts as 1."""
+    return math.prod(size for size in shape if isinstance(size, int))
 
 
 def where(eqn: "JaxprEqn") -> str:

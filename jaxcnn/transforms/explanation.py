@@ -6,7 +6,6 @@ compiled functions, loops, branches, gradients. What no result depends on, such 
 out, because XLA does not compute it either.
 """
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -61,7 +60,7 @@ class Choice(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """What `explain` found; `str` makes its table.
+    """What `explain` found; its text, which an interactive session shows, is a table.
 
     Attributes:
       platform: for which platform.
@@ -84,7 +83,7 @@ class Explanation(NamedTuple):
         return "\n".join([f"on {self.platform}", *align(rows), header, *align(whys)])
 
     def __repr__(self) -> str:
-        return f"<Explanation of {len(self.choices)} choices on {self.platform}>"
+        return str(self)
 
     def _row(self, layer: tuple[Any, ...]) -> tuple[str, ...]:
         """Return the cells of a layer, one for each part with the algorithms and how often they stand there."""
@@ -96,9 +95,10 @@ class Explanation(NamedTuple):
 
 
 def explain(fn: Callable[..., Any], *args: Any, platform: str | None = None, **kwargs: Any) -> Explanation:
-    """Print which algorithm computes each convolution of a function, and why.
+    """Return which algorithm computes each convolution of a function, and why.
 
-    The function is traced and not run. It is explained as it is: for the algorithms of gradients pass a function that
+    The function is traced and not run, and nothing is printed: `print` what is returned, or look at it in an
+    interactive session. It is explained as it is: for the algorithms of gradients pass a function that
     computes them, such as `jax.grad(loss)` or a whole train step. Only `conv` has a choice; every other layer, pools
     included, has one algorithm, and is not listed.
 
@@ -110,7 +110,7 @@ def explain(fn: Callable[..., Any], *args: Any, platform: str | None = None, **k
       **kwargs: its keyword arguments, likewise.
 
     Returns:
-      An `Explanation`: the rows that were printed.
+      An `Explanation`: its text is a table, its `choices` are the rows.
 
     Raises:
       ValueError: the platform is none of these.
@@ -118,7 +118,7 @@ def explain(fn: Callable[..., Any], *args: Any, platform: str | None = None, **k
     Example:
       >>> import jax.numpy as jnp, jaxcnn
       >>> x, kernel = jnp.ones((8, 16, 16, 32)), jnp.ones((3, 3, 1, 32))
-      >>> rows = jaxcnn.explain(jaxcnn.conv, x, kernel, feature_group_count=32, platform="cpu")  # doctest: +ELLIPSIS
+      >>> jaxcnn.explain(jaxcnn.conv, x, kernel, feature_group_count=32, platform="cpu")  # doctest: +ELLIPSIS
       on cpu
         op    dtype    x           kernel    y           forward      dx  dkernel
         conv  float32  8,16,16,32  3,3,1,32  8,16,16,32  1 depthwise  -   -
@@ -130,9 +130,7 @@ def explain(fn: Callable[..., Any], *args: Any, platform: str | None = None, **k
     asked = jax.default_backend() if platform is None else platform
     program = trace(fn, args, kwargs).program
     found = _of_program(program.jaxpr, [True] * len(program.jaxpr.outvars), PLATFORMS.get(asked, (asked,)))
-    explanation = Explanation(asked, _counted([one.choice for one in found]))
-    sys.stdout.write(f"{explanation}\n")
-    return explanation
+    return Explanation(asked, _counted([one.choice for one in found]))
 
 
 def _counted(choices: Sequence[Choice]) -> tuple[Choice, ...]:
@@ -202,5 +200,5 @@ def _shapes(eqn: "JaxprEqn", part: str) -> tuple[Shape, Shape, Shape] | None:
     if min(map(len, (x, kernel, y))) < 3:
         return None
     mapped = not len(x) == len(kernel) == len(y)
-    fits = mapped or (x[0] == y[0] and kernel[-1] == y[-1] and x[-1] % kernel[-2] == 0)
+    fits = mapped or (x[0] == y[0] and kernel[-1] == y[-1] and x[-1] % max(kernel[-2], 1) == 0)
     return (x, kernel, y) if fits else None

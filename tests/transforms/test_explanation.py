@@ -1,4 +1,6 @@
 import functools
+import subprocess
+import sys
 import types
 
 import jax
@@ -214,14 +216,15 @@ def test_arguments_that_are_no_arrays_are_passed_as_they_are():
 def test_functions_without_a_choice_say_so(capsys):
     explanation = explain(jaxcnn.reference.conv, X, WIDE, platform="cpu")
     assert explanation == Explanation("cpu", ())
-    assert capsys.readouterr().out == "on cpu: no convolution of jaxcnn\n"
+    assert str(explanation) == repr(explanation) == "on cpu: no convolution of jaxcnn"
+    assert capsys.readouterr() == ("", "")
 
 
-def test_it_prints_a_table_and_returns_it(capsys):
+def test_it_prints_nothing_and_returns_a_table(capsys):
     explanation = explain(jax.grad(loss, (1, 2)), X, DEPTHWISE, WIDE, platform="tpu")
-    printed = capsys.readouterr().out
-    assert printed == f"{explanation}\n"
-    assert printed.splitlines() == [
+    assert capsys.readouterr() == ("", "")
+    print(explanation)
+    assert capsys.readouterr().out.splitlines() == [
         "on tpu",
         "  op    dtype    x        kernel   y        forward      dx        dkernel",
         "  conv  float32  2,6,6,8  3,3,1,8  2,6,6,8  1 depthwise  -         1 depthwise",
@@ -230,7 +233,22 @@ def test_it_prints_a_table_and_returns_it(capsys):
         "  depthwise  3/2",
         "  direct     nothing was measured to be faster",
     ]
-    assert repr(explanation) == "<Explanation of 5 choices on tpu>"  # what an interactive session shows below it
+    assert repr(explanation) == f"{explanation}" == str(explanation)  # what an interactive session shows
+    assert [(row.algorithm, row.part) for row in explanation.choices] == [
+        ("depthwise", "forward"), ("depthwise", "dkernel"), ("direct", "forward"), ("direct", "dx"), ("direct", "dkernel"),
+    ]  # fmt: skip
+
+
+def test_an_interactive_session_shows_the_table_once():
+    lines = [
+        "import jax.numpy as jnp, jaxcnn",
+        "jaxcnn.explain(jaxcnn.conv, jnp.ones((2, 6, 6, 8)), jnp.ones((3, 3, 1, 8)), feature_group_count=8)",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-i", "-q", "-c", ""], input="\n".join(lines), capture_output=True, text=True, check=True
+    )
+    assert done.stdout.count("on cpu\n  op    dtype") == 1
+    assert done.stdout.count("why; a/b") == 1
 
 
 def test_names_that_only_look_alike_are_not_algorithms():
