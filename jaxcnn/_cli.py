@@ -46,16 +46,23 @@ def run(main: Callable[[], int], interrupted: str = "interrupted") -> NoReturn:
 
 
 def print_line(line: str) -> None:
-    """Print a line on stdout, at once also into a pipe; where nobody reads it any more, go on in silence.
+    """Print a line on stdout, at once also into a pipe, where that can be done.
+
+    Where nobody reads it any more, or stdout is closed, go on in silence; where a disk is full, with a line on stderr.
 
     Args:
       line: the text, without the end of the line.
     """
+    if sys.stdout is None:
+        return
     try:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
         _discard_stdout()
+    except OSError as error:
+        _discard_stdout()
+        sys.stderr.write(f"{_program()}: what is printed is lost from here on: {error}\n")
 
 
 def parse(config_type: type[Config], args: Sequence[str] | None = None) -> Config:

@@ -3,12 +3,15 @@
 Without arguments: LeNet, with hand-derived gradients, on the 10,000 MNIST images that the package contains.
 """
 
+import contextlib
 import dataclasses
+import itertools
 import math
 import os
 import sys
+import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NoReturn
 
 try:
     import jax
@@ -72,7 +75,10 @@ class Config:
     """What the first parameters and the order of the images are drawn from; the same seed gives the same numbers."""
 
     out: str | None = None
-    """The folder for parameters.safetensors and metrics.jsonl, replaced if they exist; None is a new one in runs/."""
+    """The folder for parameters.safetensors and metrics.jsonl; None is a new one in runs/."""
+
+    existing: Literal["refuse", "replace"] = "refuse"
+    """What becomes of these files of an earlier run in --out: the run does not begin, or it removes them first."""
 
 
 def main() -> int:
@@ -101,39 +107,79 @@ def _train(config: Config, data: Dataset, folder: Path) -> int:
     init_key, fit_key = jax.random.split(jax.random.key(config.seed))
     params, model_state = model.init(init_key, data.train_images.shape[1:], data.train_images.dtype)
     state = training.init_train_state(params, model_state, optimizer)
-    try:
-        metrics = training.MetricsFile(folder / METRICS)
-    except OSError as error:
-        fail(f"--out (={folder}) must be a folder in which {METRICS} can be written: {error}")
+    metrics = _open_metrics(config, folder)
     print_line(f"training {config.model} on {config.data}: {steps} steps, {config.rules} rules, {config.dtype}")
-    with metrics, training.show_progress(steps) as progress:
-        result = training.fit(
-            train_step,
-            evaluate,
-            state,
-            data,
-            key=fit_key,
-            epochs=config.epochs,
-            batch_size=config.batch_size,
-            max_steps=config.max_steps,
-            learning_rate=schedule,
-            metrics=metrics,
-            progress=progress,
-        )
-    try:
-        training.save_parameters(folder / PARAMETERS, result.state.params)
-    except OSError as error:
-        fail(f"--out (={folder}) must be a folder in which {PARAMETERS} can be saved: {error}", status=1)
+    with metrics:
+        with training.show_progress(steps) as progress:
+            result = training.fit(
+                train_step,
+                evaluate,
+                state,
+                data,
+                key=fit_key,
+                epochs=config.epochs,
+                batch_size=config.batch_size,
+                max_steps=config.max_steps,
+                learning_rate=schedule,
+                metrics=metrics,
+                progress=progress,
+            )
+        saved, problem = _save(folder, result.state.params)
+        problem = problem or _problem_of_metrics(folder, metrics, result.metrics_error)
     if result.interrupted:
         print_line(f"interrupted after step {int(result.state.step)} of {steps}")
     else:
         print_line(f"test accuracy: {result.epochs[-1]['test_accuracy']:.2%} of {len(data.test_labels)} images")
-    print_line(f"parameters saved: {folder / PARAMETERS}")
+    if saved is not None:
+        print_line(f"parameters saved: {saved}")
     diverged = [record for record in result.epochs if not math.isfinite(record["train_loss"])]
     if diverged:
         epoch, loss = diverged[0]["epoch"], diverged[0]["train_loss"]
         print(f"train loss of epoch {epoch} is {loss}: the learning rate may be too high", file=sys.stderr)
+    if problem is not None:
+        fail(problem, status=1)
     return 130 if result.interrupted else int(bool(diverged))
+
+
+def _open_metrics(config: Config, folder: Path) -> training.MetricsFile:
+    """Make the folder this run's own: no other run can have its metrics file, and no older file is left in it."""
+    replace = config.existing == "replace"
+    try:
+        return training.MetricsFile(
+            folder / METRICS, replace=replace, outdated=[folder / PARAMETERS] if replace else []
+        )
+    except FileExistsError:
+        _refuse(folder)
+    except OSError as error:
+        fail(f"--out (={folder}) must be a folder in which {METRICS} can be written: {error}")
+
+
+def _save(folder: Path, params: Any) -> tuple[Path | None, str | None]:
+    """Save the parameters in the folder, or else in one for temporary files; return where, and what went wrong."""
+    try:
+        training.save_parameters(folder / PARAMETERS, params)
+    except OSError as error:
+        problem = f"--out (={folder}) must be a folder in which {PARAMETERS} can be saved: {error}"
+        try:
+            elsewhere = Path(tempfile.mkdtemp(prefix="jaxcnn-")) / PARAMETERS
+            training.save_parameters(elsewhere, params)
+        except OSError:
+            return None, f"{problem}; the parameters are lost"
+        return elsewhere, f"{problem}; the parameters are saved in {elsewhere}"
+    return folder / PARAMETERS, None
+
+
+def _problem_of_metrics(folder: Path, metrics: training.MetricsFile, error: OSError | None) -> str | None:
+    """Close the metrics, which may fail where a disk is full, and return what went wrong with them, if anything did."""
+    try:
+        metrics.close()
+    except OSError as at_end:
+        error = error or at_end
+    return None if error is None else f"{folder / METRICS} lacks records, but the parameters are saved: {error}"
+
+
+def _refuse(folder: Path) -> NoReturn:
+    fail(f"--out (={folder}) must not have the files of an earlier run; --existing replace removes them first")
 
 
 def _check(config: Config) -> None:
@@ -154,6 +200,12 @@ def _check(config: Config) -> None:
     for name in (PARAMETERS, METRICS):
         if out is not None and (out / name).is_dir():
             fail(f"--out (={out}) must not have a folder at {name}, where the run writes a file")
+    if (
+        out is not None
+        and config.existing == "refuse"
+        and any((out / name).is_file() for name in (PARAMETERS, METRICS))
+    ):
+        _refuse(out)
     if config.data_dir is not None and config.data_dir.exists() and not os.access(config.data_dir, os.R_OK | os.X_OK):
         fail(f"--data-dir (={config.data_dir}) must be a folder that can be read")
 
@@ -184,11 +236,12 @@ def _make_folder(config: Config) -> Path:
 def _make_new(parent: Path, name: str) -> Path:
     """Make and return the first of parent/name-1, parent/name-2, ... that does not exist."""
     parent.mkdir(exist_ok=True)
-    number = 1
-    while (folder := parent / f"{name}-{number}").exists():
-        number += 1
-    folder.mkdir()
-    return folder
+    for number in itertools.count(1):
+        folder = parent / f"{name}-{number}"
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            return folder
+    raise AssertionError  # for the type checker: counting does not end
 
 
 if __name__ == "__main__":

@@ -232,15 +232,16 @@ def test_a_loss_that_is_not_finite_is_status_1_after_saving(capsys, monkeypatch,
         (
             "save_parameters",
             1,
-            r"--out \(=out\) must be a folder in which parameters\.safetensors can be saved: no space",
+            r"--out \(=out\) must be a folder in which parameters\.safetensors can be saved: no space; the .* are lost",
         ),
     ],
 )
 def test_a_file_that_cannot_be_written_ends_with_one_line(capsys, monkeypatch, tmp_path, name, status, line):
-    def refuse(*args):
+    def refuse(*args, **kwargs):
         raise OSError("no space")
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(train.tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(train.training, name, refuse)
     monkeypatch.setattr("sys.argv", ["scripts/train.py", *QUICK, "--max-steps", "1", "--out", "out"])
     with pytest.raises(SystemExit) as stop:
@@ -248,6 +249,177 @@ def test_a_file_that_cannot_be_written_ends_with_one_line(capsys, monkeypatch, t
     assert stop.value.code == status
     errors = capsys.readouterr().err
     assert re.fullmatch(rf"train\.py: error: {line}\n", errors), errors
+
+
+@pytest.fixture
+def failed(monkeypatch, tmp_path, capsys):
+    """Run the script in this process to an end that is not good; return the status, and what it printed."""
+
+    def run_main(*args):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr("sys.argv", ["scripts/train.py", *args])
+        with pytest.raises(SystemExit) as stop:
+            train.main()
+        return stop.value.code, *capsys.readouterr()
+
+    return run_main
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a file on which no disk has room")
+def test_metrics_on_a_full_disk_do_not_end_the_training(tmp_path, failed):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/metrics.jsonl").symlink_to("/dev/full")
+    status, output, errors = failed(*QUICK, "--out", "out")
+    assert status == 1
+    assert printed_accuracy(output) > 0
+    assert saved_path(output) == "out/parameters.safetensors"
+    assert load_parameters(tmp_path / "out/parameters.safetensors")["conv1"]["kernel"].any()
+    why = r"out/metrics\.jsonl lacks records, but the parameters are saved: .*No space left on device"
+    assert re.fullmatch(rf"train\.py: error: {why}\n", errors), errors
+
+
+def test_metrics_that_fail_only_when_they_are_closed(monkeypatch, tmp_path, failed):
+    close, closed = train.training.MetricsFile.close, []
+
+    def close_late(metrics):
+        close(metrics)
+        closed.append(metrics)
+        if len(closed) == 1:
+            raise OSError("quota exceeded")
+
+    monkeypatch.setattr(train.training.MetricsFile, "close", close_late)
+    status, output, errors = failed(*QUICK, "--out", "out")
+    assert status == 1
+    assert errors.endswith("lacks records, but the parameters are saved: quota exceeded\n")
+    assert load_parameters(tmp_path / saved_path(output))
+
+
+def test_parameters_for_which_there_is_no_room_are_saved_elsewhere(monkeypatch, tmp_path, failed):
+    save = train.training.save_parameters
+
+    def full(path, params):
+        if path.parent.name == "out":
+            raise OSError(28, "No space left on device")
+        save(path, params)
+
+    monkeypatch.setattr(train.training, "save_parameters", full)
+    monkeypatch.setattr(train.tempfile, "tempdir", str(tmp_path))
+    status, output, errors = failed(*QUICK, "--out", "out")
+    elsewhere = saved_path(output)
+    assert status == 1
+    assert load_parameters(elsewhere)["conv1"]["kernel"].any()
+    assert elsewhere.startswith(f"{tmp_path}/jaxcnn-")
+    assert errors.endswith(f"No space left on device; the parameters are saved in {elsewhere}\n")
+    assert errors.count("\n") == 1
+
+
+def test_a_folder_that_goes_during_the_training(monkeypatch, tmp_path, failed):
+    fit = train.training.fit
+
+    def fit_and_lose(*args, **kwargs):
+        (tmp_path / "out/metrics.jsonl").unlink()
+        (tmp_path / "out").rmdir()
+        return fit(*args, **kwargs)
+
+    monkeypatch.setattr(train.training, "fit", fit_and_lose)
+    monkeypatch.setattr(train.tempfile, "tempdir", str(tmp_path))
+    status, output, errors = failed(*QUICK, "--out", "out")
+    assert status == 1
+    assert load_parameters(saved_path(output))
+    assert errors.startswith("train.py: error: --out (=out) must be a folder in which parameters.safetensors can be")
+
+
+@pytest.mark.parametrize(
+    "kept", [("metrics.jsonl",), ("parameters.safetensors",), ("metrics.jsonl", "parameters.safetensors")]
+)
+def test_the_files_of_an_earlier_run_are_not_touched(tmp_path, failed, kept):
+    (tmp_path / "out").mkdir()
+    for name in kept:
+        (tmp_path / "out" / name).write_text("old")
+    status, output, errors = failed(*QUICK, "--out", "out")
+    assert (status, output) == (2, "")
+    why = r"--out \(=out\) must not have the files of an earlier run; --existing replace removes them first"
+    assert re.fullmatch(rf"train\.py: error: {why}\n", errors), errors
+    assert {path.name: path.read_text() for path in (tmp_path / "out").iterdir()} == dict.fromkeys(kept, "old")
+
+
+def test_a_run_that_begins_at_the_same_moment_is_refused(monkeypatch, tmp_path, failed):
+    """The other one makes its file after this one has looked."""
+    load_data = train.load
+
+    def load_late(*args):
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out/metrics.jsonl").write_text("of the other run")
+        return load_data(*args)
+
+    monkeypatch.setattr(train, "load", load_late)
+    status, _, errors = failed(*QUICK, "--out", "out")
+    assert status == 2
+    assert "must not have the files of an earlier run" in errors
+    assert (tmp_path / "out/metrics.jsonl").read_text() == "of the other run"
+
+
+def test_replacing_leaves_nothing_of_the_earlier_run(tmp_path, run_here):
+    run_here(*QUICK, "--seed", "1", "--out", "out")
+    before = (tmp_path / "out/parameters.safetensors").read_bytes(), records(tmp_path / "out", "step")
+    run_here(*QUICK, "--seed", "2", "--max-steps", "3", "--out", "out", "--existing", "replace")
+    assert len(before[1]) == 12
+    assert len(records(tmp_path / "out", "step")) == 3
+    assert (tmp_path / "out/parameters.safetensors").read_bytes() != before[0]
+
+
+def test_a_run_that_is_killed_leaves_no_parameters_of_an_earlier_one(monkeypatch, tmp_path):
+    def killed(*args, **kwargs):
+        kwargs["metrics"].write({"kind": "step"})
+        raise ZeroDivisionError
+
+    (tmp_path / "out").mkdir()
+    for name in ("metrics.jsonl", "parameters.safetensors"):
+        (tmp_path / "out" / name).write_text("old")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(train.training, "fit", killed)
+    monkeypatch.setattr("sys.argv", ["scripts/train.py", *QUICK, "--out", "out", "--existing", "replace"])
+    with pytest.raises(ZeroDivisionError):
+        train.main()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["metrics.jsonl"]
+    assert records(tmp_path / "out", "step") == [{"kind": "step"}]
+
+
+def test_the_folder_of_a_run_that_goes_on_is_not_replaced(tmp_path, failed):
+    pytest.importorskip("fcntl")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/parameters.safetensors").write_text("old")
+    with train.training.MetricsFile(tmp_path / "out/metrics.jsonl") as metrics:
+        metrics.write({"step": 1})
+        status, _, errors = failed(*QUICK, "--out", "out", "--existing", "replace")
+        metrics.write({"step": 2})
+    assert status == 2
+    assert "metrics.jsonl can be written: [Errno 11] another run is writing" in errors
+    assert (tmp_path / "out/metrics.jsonl").read_text() == '{"step": 1}\n{"step": 2}\n'
+    assert (tmp_path / "out/parameters.safetensors").read_text() == "old"
+
+
+def test_runs_that_begin_together_have_folders_of_their_own(monkeypatch, tmp_path):
+    """Each sees that a folder is not there before any has made it."""
+    monkeypatch.setattr(Path, "exists", lambda path: False)
+    folders = [train._make_new(tmp_path / "runs", "lenet") for _ in range(3)]
+    assert [folder.name for folder in folders] == ["lenet-1", "lenet-2", "lenet-3"]
+
+
+@pytest.mark.parametrize("stdout", ["/dev/full", None])
+def test_a_stdout_that_takes_nothing_does_not_end_the_training(tmp_path, stdout):
+    if stdout and not Path(stdout).exists():
+        pytest.skip("a file on which no disk has room")
+    redirection = f"> {stdout}" if stdout else ">&-"
+    command = f'exec "$0" "$@" {redirection}'
+    done = subprocess.run(
+        ["bash", "-c", command, sys.executable, SCRIPT, *QUICK, "--out", "out"],
+        cwd=tmp_path, stderr=subprocess.PIPE, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert_no_error(done.stderr)
+    assert ("what is printed is lost from here on: [Errno 28]" in done.stderr) == bool(stdout)
+    assert load_parameters(tmp_path / "out/parameters.safetensors")
 
 
 @pytest.mark.parametrize(

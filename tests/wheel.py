@@ -19,6 +19,7 @@ def main():
     assert "site-packages" in package.parts, package
     assert (package / "py.typed").exists()
     metadata = importlib.metadata.metadata("jaxcnn")
+    assert jaxcnn.__version__ == metadata["Version"]
     assert metadata["License-Expression"] == "Apache-2.0 AND CC-BY-SA-3.0"
     base = {line.split(">")[0] for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line}
     assert base == {"jax", "jaxlib", "numpy", "optax"}, base

@@ -33,11 +33,13 @@ class FitResult(NamedTuple):
       state: the state after the last step that was taken.
       epochs: the record of each epoch that was evaluated.
       interrupted: whether Ctrl-C ended the run.
+      metrics_error: why records could not be written from some moment on, such as a full disk; None where all were.
     """
 
     state: TrainState
     epochs: list[dict[str, Any]]
     interrupted: bool
+    metrics_error: OSError | None = None
 
 
 def fit(
@@ -73,11 +75,12 @@ def fit(
       batch_size: the number of examples a step.
       max_steps: the number of steps after which to end, in the middle of an epoch too; None sets no such limit.
       learning_rate: the schedule that the optimizer follows, to be recorded; None records null.
-      metrics: where records are written. A step's has "kind" "step", "step" (from 0), "epoch" (from 1), "loss" (the
-        mean over its batch, before its update) and "learning_rate". An epoch's has "kind" "epoch", "epoch", "steps"
-        (all taken so far), "train_loss" (the mean over the epoch's examples, each as its step saw it), "test_loss",
-        "test_accuracy" (from 0 to 1), "seconds" (of its steps, compilation included and evaluation not) and
-        "images_per_second".
+      metrics: where records are written, until they cannot be: then the training goes on without them, and the result
+        says why, for a full disk is no reason to lose the parameters. A step's record has "kind" "step", "step" (from
+        0), "epoch" (from 1), "loss" (the mean over its batch, before its update) and "learning_rate". An epoch's has
+        "kind" "epoch", "epoch", "steps" (all taken so far), "train_loss" (the mean over the epoch's examples, each as
+        its step saw it), "test_loss", "test_accuracy" (from 0 to 1), "seconds" (of its steps, compilation included and
+        evaluation not) and "images_per_second".
       progress: who is told about every step and epoch.
 
     Returns:
@@ -97,12 +100,13 @@ def fit(
     order_key, step_key = jax.random.split(key)
     steps_per_epoch = count_steps(len(data.train_images), batch_size, epochs=1)
     records: list[dict[str, Any]] = []
+    writer = _Writer(metrics)
     with _Interrupt() as interrupt:
         taken = 0
         for epoch in range(1, epochs + 1):
             started = time.perf_counter()
             rates = _learning_rates(learning_rate, first_step + taken, steps_per_epoch)
-            log = _StepLog(epoch, first_step + taken, rates, metrics)
+            log = _StepLog(epoch, first_step + taken, rates, writer)
             batches = shuffled_batches(
                 data.train_images, data.train_labels, batch_size, jax.random.fold_in(order_key, epoch)
             )
@@ -130,13 +134,12 @@ def fit(
                 "images_per_second": log.examples / seconds,
             }
             records.append(record)
-            if metrics is not None:
-                metrics.write(record)
+            writer.write(record)
             if progress is not None:
                 progress.finish_epoch(record)
             if interrupt.requested or taken == total_steps:
                 break
-    return FitResult(state, records, interrupt.requested)
+    return FitResult(state, records, interrupt.requested, writer.error)
 
 
 def _learning_rates(schedule: optax.Schedule | None, first_step: int, steps: int) -> list[float] | list[None]:
@@ -146,12 +149,28 @@ def _learning_rates(schedule: optax.Schedule | None, first_step: int, steps: int
     return np.asarray(jax.jit(jax.vmap(schedule))(jnp.arange(first_step, first_step + steps))).tolist()
 
 
+class _Writer:
+    """Writes records until one cannot be written."""
+
+    def __init__(self, metrics: MetricsFile | None) -> None:
+        self._metrics = metrics
+        self.error: OSError | None = None
+
+    def write(self, *records: dict[str, Any]) -> None:
+        """Write records, unless earlier ones could not be."""
+        if self._metrics is not None and self.error is None:
+            try:
+                self._metrics.write(*records)
+            except OSError as error:
+                self.error = error
+
+
 class _StepLog:
     """The losses of one epoch, on the device until they are fetched together and written."""
 
-    def __init__(self, epoch: int, first_step: int, rates: Sequence[float | None], metrics: MetricsFile | None) -> None:
+    def __init__(self, epoch: int, first_step: int, rates: Sequence[float | None], writer: _Writer) -> None:
         self._epoch, self._step = epoch, first_step
-        self._rates, self._metrics = iter(rates), metrics
+        self._rates, self._writer = iter(rates), writer
         self._waiting: list[tuple[jax.Array, int]] = []
         self._loss_sum = 0.0
         self.examples = 0
@@ -180,8 +199,8 @@ class _StepLog:
             self._step += 1
             self.examples += examples
             self._loss_sum += float(loss) * examples
-        if self._metrics is not None and records:
-            self._metrics.write(*records)
+        if records:
+            self._writer.write(*records)
         self._waiting.clear()
 
     def mean_loss(self) -> float:

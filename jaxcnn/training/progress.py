@@ -37,7 +37,7 @@ def show_progress(total_steps: int) -> Iterator[Progress]:
     Raises:
       ModuleNotFoundError: stdout is a terminal and rich, which draws the bar, is not installed.
     """
-    if not sys.stdout.isatty():
+    if sys.stdout is None or not sys.stdout.isatty():
         yield _Lines()
         return
     rich_progress = import_extra("rich.progress", "train")

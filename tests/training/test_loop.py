@@ -107,6 +107,35 @@ def test_losses_are_recorded_however_many_are_fetched_together(job, tmp_path, mo
     assert [step["learning_rate"] for step in steps] == [None] * 14
 
 
+@pytest.mark.parametrize("fails_at", [0, 1, 3])
+def test_metrics_that_cannot_be_written_do_not_end_the_run(job, fails_at):
+    error, written = OSError(28, "No space left on device"), []
+
+    class Full:
+        def write(self, *records):
+            written.append(records)
+            if len(written) > fails_at:
+                raise error
+
+    result = job.run(metrics=Full())
+    assert result.metrics_error is error
+    assert len(written) == fails_at + 1  # nothing is tried after that
+    assert int(result.state.step) == 9
+    whole = job.run()
+    assert whole.metrics_error is None
+    assert same(result.state.params, whole.state.params)
+    assert [epoch["train_loss"] for epoch in result.epochs] == [epoch["train_loss"] for epoch in whole.epochs]
+
+
+def test_other_errors_of_metrics_are_raised(job):
+    class Broken:
+        def write(self, *records):
+            raise TypeError("not a record")
+
+    with pytest.raises(TypeError, match="not a record"):
+        job.run(metrics=Broken())
+
+
 def test_every_example_is_trained_on_once_an_epoch(job):
     seen = []
     inner = job.train_step
