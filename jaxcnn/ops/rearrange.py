@@ -2,12 +2,13 @@
 
 flatten, forward: y[n, j] = x[n, p, c], where j numbers the positions p and channels c in row-major order.
 
-depth_to_space, forward, with blocks of b elements along each spatial axis: y[n, p b + k, c] = x[n, p, (k, c)], where
-the position k in the block and the channel c number x's channels in row-major order, c last: the blocks lie in one
-piece, as in TensorFlow, and as in ONNX's mode DCR (depth, column, row). space_to_depth is the way back.
+depth_to_space, forward, with blocks of b elements along each spatial axis: y[n, p b + k, c] = x[n, p, j], where the
+position k in the block and the channel c number x's channels in row-major order. In the order "DCR" (depth, column,
+row, the names of ONNX) that is j = (k, c), c last, as in TensorFlow; in the order "CRD" it is j = (c, k), c first, as
+in PyTorch's pixel_shuffle. space_to_depth is the way back.
 
 Derivation. Each y is one x, and each x is read once, so dx is g under the same renaming backwards: of flatten
-dx[n, p, c] = g[n, j]; of depth_to_space it is space_to_depth of g, and the other way round.
+dx[n, p, c] = g[n, j]; of depth_to_space it is space_to_depth of g in the same order, and the other way round.
 
 Residuals: none; the shape of x is static.
 
@@ -17,13 +18,15 @@ convolutional neural network", arXiv:1609.05158.
 
 import functools
 import math
-from typing import Any
+from typing import Any, Literal
 
 import jax
 
 from jaxcnn.ops._dtypes import as_array
 from jaxcnn.ops._rule import compiled
 from jaxcnn.ops._window import Ints, canonical_ints, spatial_rank_of
+
+Order = Literal["DCR", "CRD"]
 
 
 def flatten(x: jax.Array, *, batch_rank: int = 1) -> jax.Array:
@@ -85,19 +88,21 @@ _flatten.defvjp(_flatten_fwd, _flatten_bwd)
 _compiled_flatten = compiled(_flatten, "flatten", static_argnums=(1, 2))
 
 
-def depth_to_space(x: jax.Array, block_size: Any) -> jax.Array:
+def depth_to_space(x: jax.Array, block_size: Any, *, order: Order = "DCR") -> jax.Array:
     """Turn channels into blocks of positions.
 
     Upsampling without arithmetic, after a convolution that makes enough channels; `space_to_depth` is the way back, and
     `upsample_nearest` the sibling that repeats elements.
 
     Math:
-      y[n, p * block_size + k, c] = x[n, p, j], j = (k, c) in row-major order: mode DCR of ONNX, as in TensorFlow.
-      VJP: dx = space_to_depth(g).
+      y[n, p * block_size + k, c] = x[n, p, j] with j = (k, c) in row-major order, or (c, k) in the order "CRD".
+      VJP: dx = space_to_depth(g) in the same order.
 
     Args:
       x: `[*batch, *spatial, C]`, any dtype; the elements of a block must divide C.
       block_size: an int for all axes but the first and the last, or one for each spatial axis.
+      order: how the positions of a block and the channels of y number the channels of x: "DCR", the channel last, as
+        TensorFlow and ONNX's DepthToSpace do by default; or "CRD", the channel first, as in PyTorch's pixel_shuffle.
 
     Returns:
       `[*batch, *(spatial * block_size), C / elements of a block]` in the dtype of x.
@@ -107,7 +112,7 @@ def depth_to_space(x: jax.Array, block_size: Any) -> jax.Array:
 
     Raises:
       TypeError: block_size is neither an int nor ints.
-      ValueError: the blocks do not divide the channels, or x has no such spatial axes.
+      ValueError: the blocks do not divide the channels, x has no such spatial axes, or order is neither of the two.
 
     Example:
       >>> import jax.numpy as jnp, jaxcnn
@@ -120,26 +125,29 @@ def depth_to_space(x: jax.Array, block_size: Any) -> jax.Array:
     """
     x = as_array(x)
     blocks = _canonical_blocks(block_size, x.ndim)
+    _check_order(order)
     if x.shape[-1] % math.prod(blocks):
         raise ValueError(
             f"block_size (={block_size!r}) must make blocks whose elements (={math.prod(blocks)}) divide the channels "
             f"(={x.shape[-1]})"
         )
-    return _compiled_depth_to_space(x, blocks)
+    return _compiled_depth_to_space(x, blocks, order)
 
 
-def space_to_depth(x: jax.Array, block_size: Any) -> jax.Array:
+def space_to_depth(x: jax.Array, block_size: Any, *, order: Order = "DCR") -> jax.Array:
     """Turn blocks of positions into channels.
 
     Downsampling that loses nothing; `depth_to_space` is the way back.
 
     Math:
-      y[n, p, j] = x[n, p * block_size + k, c], j = (k, c) in row-major order, as in TensorFlow.
-      VJP: dx = depth_to_space(g).
+      y[n, p, j] = x[n, p * block_size + k, c] with j = (k, c) in row-major order, or (c, k) in the order "CRD".
+      VJP: dx = depth_to_space(g) in the same order.
 
     Args:
       x: `[*batch, *spatial, C]`, any dtype.
       block_size: an int for all axes but the first and the last, or one for each spatial axis; it divides the axis.
+      order: how the positions of a block and the channels of x number the channels of y: "DCR", the channel last, as
+        TensorFlow and ONNX's DepthToSpace do by default; or "CRD", the channel first, as in PyTorch's pixel_unshuffle.
 
     Returns:
       `[*batch, *(spatial / block_size), C * elements of a block]` in the dtype of x.
@@ -149,7 +157,7 @@ def space_to_depth(x: jax.Array, block_size: Any) -> jax.Array:
 
     Raises:
       TypeError: block_size is neither an int nor ints.
-      ValueError: the blocks do not divide the spatial axes, or x has no such axes.
+      ValueError: the blocks do not divide the spatial axes, x has no such axes, or order is neither of the two.
 
     Example:
       >>> import jax.numpy as jnp, jaxcnn
@@ -161,66 +169,75 @@ def space_to_depth(x: jax.Array, block_size: Any) -> jax.Array:
     """
     x = as_array(x)
     blocks = _canonical_blocks(block_size, x.ndim)
+    _check_order(order)
     spatial = x.shape[-len(blocks) - 1 : -1]
     if any(n % b for n, b in zip(spatial, blocks, strict=True)):
         raise ValueError(f"block_size (={block_size!r}) must divide the spatial axes of x (shape {x.shape})")
-    return _compiled_space_to_depth(x, blocks)
+    return _compiled_space_to_depth(x, blocks, order)
 
 
 def _canonical_blocks(block_size: Any, ndim: int) -> Ints:
     return canonical_ints("block_size", block_size, spatial_rank_of("block_size", block_size, ndim))
 
 
-def _depth_to_space_impl(x: jax.Array, blocks: Ints) -> jax.Array:
-    batch, spatial = x.shape[: -len(blocks) - 1], x.shape[-len(blocks) - 1 : -1]
-    channels = x.shape[-1] // math.prod(blocks)
-    apart = x.reshape(*batch, *spatial, *blocks, channels)
-    first, rank = len(batch), len(blocks)
-    pairs = [axis for a in range(first, first + rank) for axis in (a, a + rank)]
-    moved = apart.transpose(*range(first), *pairs, apart.ndim - 1)
+def _check_order(order: Order) -> None:
+    if order not in ("DCR", "CRD"):
+        raise ValueError(f'order (={order!r}) must be "DCR" or "CRD"')
+
+
+def _depth_to_space_impl(x: jax.Array, blocks: Ints, order: Order) -> jax.Array:
+    first, rank = x.ndim - len(blocks) - 1, len(blocks)
+    batch, spatial = x.shape[:first], x.shape[first:-1]
+    channels, offset = x.shape[-1] // math.prod(blocks), rank + (order == "CRD")
+    apart = x.reshape(*batch, *spatial, *((*blocks, channels) if order == "DCR" else (channels, *blocks)))
+    pairs = [axis for a in range(first, first + rank) for axis in (a, a + offset)]
+    moved = apart.transpose(*range(first), *pairs, apart.ndim - 1 if order == "DCR" else first + rank)
     return moved.reshape(*batch, *(n * b for n, b in zip(spatial, blocks, strict=True)), channels)
 
 
-def _space_to_depth_impl(x: jax.Array, blocks: Ints) -> jax.Array:
-    batch, spatial = x.shape[: -len(blocks) - 1], x.shape[-len(blocks) - 1 : -1]
+def _space_to_depth_impl(x: jax.Array, blocks: Ints, order: Order) -> jax.Array:
+    first = x.ndim - len(blocks) - 1
+    batch, spatial = x.shape[:first], x.shape[first:-1]
     pairs = [(n // b, b) for n, b in zip(spatial, blocks, strict=True)]
     apart = x.reshape(*batch, *(size for pair in pairs for size in pair), x.shape[-1])
-    first, end = len(batch), apart.ndim - 1
-    moved = apart.transpose(*range(first), *range(first, end, 2), *range(first + 1, end, 2), end)
+    end = apart.ndim - 1
+    within = range(first + 1, end, 2)
+    last = (*within, end) if order == "DCR" else (end, *within)
+    moved = apart.transpose(*range(first), *range(first, end, 2), *last)
     return moved.reshape(*batch, *(n for n, _ in pairs), x.shape[-1] * math.prod(blocks))
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
-def _depth_to_space(x: jax.Array, blocks: Ints) -> jax.Array:
-    return _depth_to_space_impl(x, blocks)
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))
+def _depth_to_space(x: jax.Array, blocks: Ints, order: Order) -> jax.Array:
+    return _depth_to_space_impl(x, blocks, order)
 
 
-def _depth_to_space_fwd(x: jax.Array, blocks: Ints) -> tuple[jax.Array, None]:
-    return _depth_to_space_impl(x, blocks), None
+def _depth_to_space_fwd(x: jax.Array, blocks: Ints, order: Order) -> tuple[jax.Array, None]:
+    return _depth_to_space_impl(x, blocks, order), None
 
 
-def _depth_to_space_bwd(blocks: Ints, residuals: None, g: jax.Array) -> tuple[jax.Array]:
+def _depth_to_space_bwd(blocks: Ints, order: Order, residuals: None, g: jax.Array) -> tuple[jax.Array]:
     del residuals
-    return (_space_to_depth_impl(g, blocks),)
+    return (_space_to_depth_impl(g, blocks, order),)
 
 
 _depth_to_space.defvjp(_depth_to_space_fwd, _depth_to_space_bwd)
-_compiled_depth_to_space = compiled(_depth_to_space, "depth_to_space", static_argnums=(1,))
+_compiled_depth_to_space = compiled(_depth_to_space, "depth_to_space", static_argnums=(1, 2))
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
-def _space_to_depth(x: jax.Array, blocks: Ints) -> jax.Array:
-    return _space_to_depth_impl(x, blocks)
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))
+def _space_to_depth(x: jax.Array, blocks: Ints, order: Order) -> jax.Array:
+    return _space_to_depth_impl(x, blocks, order)
 
 
-def _space_to_depth_fwd(x: jax.Array, blocks: Ints) -> tuple[jax.Array, None]:
-    return _space_to_depth_impl(x, blocks), None
+def _space_to_depth_fwd(x: jax.Array, blocks: Ints, order: Order) -> tuple[jax.Array, None]:
+    return _space_to_depth_impl(x, blocks, order), None
 
 
-def _space_to_depth_bwd(blocks: Ints, residuals: None, g: jax.Array) -> tuple[jax.Array]:
+def _space_to_depth_bwd(blocks: Ints, order: Order, residuals: None, g: jax.Array) -> tuple[jax.Array]:
     del residuals
-    return (_depth_to_space_impl(g, blocks),)
+    return (_depth_to_space_impl(g, blocks, order),)
 
 
 _space_to_depth.defvjp(_space_to_depth_fwd, _space_to_depth_bwd)
-_compiled_space_to_depth = compiled(_space_to_depth, "space_to_depth", static_argnums=(1,))
+_compiled_space_to_depth = compiled(_space_to_depth, "space_to_depth", static_argnums=(1, 2))

@@ -25,19 +25,22 @@ def _blocks(rng):
     return _ints(rng, 1, 2, rng.integers(0, 3)), blocks, blocks
 
 
+def _order(rng):
+    return [{}, {"order": "DCR"}, {"order": "CRD"}][rng.integers(3)]
+
+
 def _depth_to_space(rng):
     batch, blocks, block_size = _blocks(rng)
     channels = math.prod(blocks) * int(rng.integers(1, 3))
     shape = (*batch, *_ints(rng, 1, 3 if len(blocks) < 3 else 2, len(blocks)), channels)
-    return Case("depth_to_space", "random", (Normal(shape),), {"block_size": block_size})
+    return Case("depth_to_space", "random", (Normal(shape),), {"block_size": block_size, **_order(rng)})
 
 
 def _space_to_depth(rng):
     batch, blocks, block_size = _blocks(rng)
     spatial = [b * int(rng.integers(1, 3)) for b in blocks]
-    return Case(
-        "space_to_depth", "random", (Normal((*batch, *spatial, int(rng.integers(1, 4)))),), {"block_size": block_size}
-    )
+    options = {"block_size": block_size, **_order(rng)}
+    return Case("space_to_depth", "random", (Normal((*batch, *spatial, int(rng.integers(1, 4)))),), options)
 
 
 DRAW = {"flatten": _flatten, "depth_to_space": _depth_to_space, "space_to_depth": _space_to_depth}

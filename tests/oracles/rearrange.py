@@ -18,25 +18,26 @@ def flatten(x, rank):
     return np.array(rows).reshape(*x.shape[:rank], math.prod(x.shape[rank:]))
 
 
-def depth_to_space(x, blocks, rank):
-    """Send channel (k, c) of position p to channel c of position p * block + k."""
+def depth_to_space(x, blocks, rank, order="DCR"):
+    """Send channel (k, c), or (c, k) in the order CRD, of position p to channel c of position p * block + k."""
     spatial = [n * b for n, b in zip(x.shape[rank:-1], blocks, strict=True)]
     y = np.zeros((*x.shape[:rank], *spatial, x.shape[-1] // math.prod(blocks)), x.dtype)
     for at in np.ndindex(*y.shape):
         place = at[rank:-1]
         p = [i // b for i, b in zip(place, blocks, strict=True)]
-        channel = 0
-        for i, b in zip(place, blocks, strict=True):
-            channel = channel * b + i % b
-        y[at] = x[(*at[:rank], *p, channel * y.shape[-1] + at[-1])]
+        numbers = [(i % b, b) for i, b in zip(place, blocks, strict=True)]
+        channel, of_channel = 0, (at[-1], y.shape[-1])
+        for number, count in [*numbers, of_channel] if order == "DCR" else [of_channel, *numbers]:
+            channel = channel * count + number
+        y[at] = x[(*at[:rank], *p, channel)]
     return y
 
 
-def space_to_depth(x, blocks, rank):
+def space_to_depth(x, blocks, rank, order="DCR"):
     """Undo `depth_to_space`: every element goes back to where that takes it from."""
     spatial = [n // b for n, b in zip(x.shape[rank:-1], blocks, strict=True)]
     shape = (*x.shape[:rank], *spatial, x.shape[-1] * math.prod(blocks))
-    numbers = depth_to_space(np.arange(math.prod(shape)).reshape(shape), blocks, rank)
+    numbers = depth_to_space(np.arange(math.prod(shape)).reshape(shape), blocks, rank, order)
     y = np.zeros(math.prod(shape), x.dtype)
     for at in np.ndindex(*x.shape):
         y[numbers[at]] = x[at]
@@ -48,5 +49,5 @@ def oracle(case):
     if case.op == "flatten":
         return lambda x: flatten(x, case.options.get("batch_rank", 1))
     return lambda x: {"depth_to_space": depth_to_space, "space_to_depth": space_to_depth}[case.op](
-        x, *blocks_of(case, x)
+        x, *blocks_of(case, x), case.options.get("order", "DCR")
     )

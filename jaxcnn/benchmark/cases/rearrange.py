@@ -4,6 +4,7 @@ from jaxcnn.benchmark.cases._row import IMAGES, Row, row
 
 ROWS: tuple[Row, ...] = (
     row("depth_to_space 2", "depth_to_space", (32, 32, 32, 128), linear=True, block_size=2),
+    row("depth_to_space 2, CRD", "depth_to_space", (32, 32, 32, 128), linear=True, block_size=2, order="CRD"),
     row("space_to_depth 2", "space_to_depth", IMAGES, linear=True, block_size=2),
     row("pad 1 constant", "pad", IMAGES, linear=True, padding=1),
     row("pad 1 edge", "pad", IMAGES, linear=True, padding=1, mode="edge"),
