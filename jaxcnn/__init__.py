@@ -50,6 +50,7 @@ from jaxcnn.ops.hard_activations import hard_silu as hard_silu
 from jaxcnn.ops.hard_activations import hard_tanh as hard_tanh
 from jaxcnn.ops.hard_activations import sparse_plus as sparse_plus
 from jaxcnn.ops.hard_activations import sparse_sigmoid as sparse_sigmoid
+from jaxcnn.ops.indexed_adaptive_pooling import adaptive_max_pool_with_indices as adaptive_max_pool_with_indices
 from jaxcnn.ops.indexed_pooling import max_pool_with_indices as max_pool_with_indices
 from jaxcnn.ops.indexed_pooling import max_unpool as max_unpool
 from jaxcnn.ops.linear import bias_add as bias_add

@@ -38,6 +38,7 @@ FAMILIES = {
     "pooling": [
         "adaptive_avg_pool",
         "adaptive_max_pool",
+        "adaptive_max_pool_with_indices",
         "avg_pool",
         "global_avg_pool",
         "global_max_pool",

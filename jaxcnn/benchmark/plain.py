@@ -42,16 +42,22 @@ def row_layers(ops: Any) -> SimpleNamespace:
     """
     more = {
         "batch_norm": lambda x, scale, bias: ops.batch_norm(x, scale, bias)[0],
-        "max_pool_with_indices": lambda x, **options: _with_float_indices(*ops.max_pool_with_indices(x, **options)),
+        "max_pool_with_indices": _with_float_indices(ops.max_pool_with_indices),
+        "adaptive_max_pool_with_indices": _with_float_indices(ops.adaptive_max_pool_with_indices),
         "conv_in_scan": lambda x, kernels: conv_in_scan(ops, x, kernels),
         "dkernel_by_example": lambda x, g, window: dkernel_by_example(ops, x, g, window),
     }
     return SimpleNamespace(**{**vars(ops), **more})
 
 
-def _with_float_indices(y: jax.Array, indices: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Return both with a cotangent each, that of the indices without effect."""
-    return y, indices.astype(y.dtype)
+def _with_float_indices(pool: Callable[..., Any]) -> Callable[..., tuple[jax.Array, jax.Array]]:
+    """Return a pool whose results have a cotangent each, that of the indices without effect."""
+
+    def call(x: jax.Array, **options: Any) -> tuple[jax.Array, jax.Array]:
+        y, indices = pool(x, **options)
+        return y, indices.astype(y.dtype)
+
+    return call
 
 
 def network_layers(ops: Any) -> SimpleNamespace:

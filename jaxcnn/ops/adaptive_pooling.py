@@ -89,11 +89,11 @@ def adaptive_avg_pool(x: jax.Array, output_size: Any, *, dimension_numbers: str 
       He, Zhang, Ren and Sun 2014, arXiv:1406.4729.
     """
     x = channels_last(as_floating("x", x), dimension_numbers)
-    config = _canonical(x, output_size, dimension_numbers)
+    config = adaptive_config(x, output_size, dimension_numbers)
     if config.window is not None:
         y = avg_pool(x, config.window, config.window)
     else:
-        y = _run(_compiled_adaptive_avg_pool, x, config)
+        y = run_adaptive(_compiled_adaptive_avg_pool, x, config)
     return from_channels_last(y, dimension_numbers)
 
 
@@ -162,14 +162,14 @@ def adaptive_max_pool(x: jax.Array, output_size: Any, *, dimension_numbers: str 
       He, Zhang, Ren and Sun 2014, arXiv:1406.4729.
     """
     x = channels_last(as_numbers("x", x), dimension_numbers)
-    config = _canonical(x, output_size, dimension_numbers)
+    config = adaptive_config(x, output_size, dimension_numbers)
     if config.window == config.input_size:
         rank = len(config.output_size)
         y = jnp.expand_dims(global_max_pool(x, spatial_rank=rank), tuple(range(x.ndim - 1 - rank, x.ndim - 1)))
     elif config.window is not None:
         y = max_pool(x, config.window, config.window)
     else:
-        y = _run(_compiled_adaptive_max_pool, x, config)
+        y = run_adaptive(_compiled_adaptive_max_pool, x, config)
     return from_channels_last(y, dimension_numbers)
 
 
@@ -195,8 +195,13 @@ _adaptive_max_pool.defvjp(_adaptive_max_pool_fwd, _adaptive_max_pool_bwd)
 _compiled_adaptive_max_pool = compiled(_adaptive_max_pool, "adaptive_max_pool", static_argnums=(1,))
 
 
-def _canonical(x: jax.Array, output_size: Any, dimension_numbers: str | None) -> AdaptiveConfig:
-    """Return the sizes, with that of x for every None."""
+def adaptive_config(x: jax.Array, output_size: Any, dimension_numbers: str | None) -> AdaptiveConfig:
+    """Return the sizes, with that of x for every None.
+
+    Raises:
+      TypeError: output_size is no sequence of ints.
+      ValueError: output_size does not fit x, or x has an empty spatial axis.
+    """
     given = output_size
     if isinstance(given, list | tuple) and len(given) < x.ndim:
         spatial = x.shape[-len(given) - 1 : -1]
@@ -208,7 +213,8 @@ def _canonical(x: jax.Array, output_size: Any, dimension_numbers: str | None) ->
     return AdaptiveConfig(input_size, sizes)
 
 
-def _run(pool: Any, x: jax.Array, config: AdaptiveConfig) -> jax.Array:
-    """Return `pool(x, config)` for x with any number of batch axes."""
+def run_adaptive(pool: Any, x: jax.Array, config: AdaptiveConfig) -> Any:
+    """Return `pool(x, config)`, an array or several, for x with any number of batch axes."""
     rank = len(config.input_size)
-    return split_batch(pool(merge_batch(x, rank + 1), config), x.shape[: -rank - 1])
+    results = pool(merge_batch(x, rank + 1), config)
+    return jax.tree.map(lambda y: split_batch(y, x.shape[: -rank - 1]), results)

@@ -6,6 +6,7 @@ from jaxcnn.reference.activations import relu as relu
 from jaxcnn.reference.activations import relu6 as relu6
 from jaxcnn.reference.adaptive_pooling import adaptive_avg_pool as adaptive_avg_pool
 from jaxcnn.reference.adaptive_pooling import adaptive_max_pool as adaptive_max_pool
+from jaxcnn.reference.adaptive_pooling import adaptive_max_pool_with_indices as adaptive_max_pool_with_indices
 from jaxcnn.reference.algebraic_activations import soft_sign as soft_sign
 from jaxcnn.reference.algebraic_activations import squareplus as squareplus
 from jaxcnn.reference.attention import squeeze_excite as squeeze_excite

@@ -3,11 +3,14 @@
 A maximum shares its gradient out among equal elements, where `jaxcnn.ops` gives it to the first.
 """
 
+import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from jaxcnn.ops._layout import channels_last, from_channels_last
@@ -25,10 +28,38 @@ def adaptive_max_pool(x: jax.Array, output_size: Any, *, dimension_numbers: str 
     return from_channels_last(y, dimension_numbers)
 
 
+def adaptive_max_pool_with_indices(
+    x: jax.Array, output_size: Any, *, dimension_numbers: str | None = None
+) -> tuple[jax.Array, jax.Array]:
+    """Take the maximum over bins and its position; the autodiff twin of `jaxcnn.adaptive_max_pool_with_indices`.
+
+    Box by box: the first maximum, or the first NaN, of its elements in row-major order is taken by its number.
+    """
+    x = channels_last(x, dimension_numbers)
+    rank = len(output_size)
+    spatial = x.shape[-rank - 1 : -1]
+    sizes = tuple(size if out is None else out for size, out in zip(spatial, output_size, strict=True))
+    numbers = np.arange(math.prod(spatial), dtype=np.int32).reshape(spatial)
+    found = []
+    for box in itertools.product(*(_bounds(*pair) for pair in zip(spatial, sizes, strict=True))):
+        inside = tuple(slice(*bound) for bound in box)
+        values = x[(..., *inside, slice(None))].reshape(*x.shape[: -rank - 1], -1, x.shape[-1])
+        best = jnp.argmax(values, -2, keepdims=True)  # which takes the first NaN, too
+        found.append((jnp.take_along_axis(values, best, -2), jnp.asarray(numbers[inside].ravel())[best]))
+    shape = (*x.shape[: -rank - 1], *sizes, x.shape[-1])
+    y, indices = (jnp.concatenate(parts, -2).reshape(shape) for parts in zip(*found, strict=True))
+    return from_channels_last(y, dimension_numbers), from_channels_last(indices, dimension_numbers)
+
+
+def _bounds(size: int, bins: int) -> list[tuple[int, int]]:
+    """Return where each bin along an axis starts, and before where it ends."""
+    return [(o * size // bins, -(-(o + 1) * size // bins)) for o in range(bins)]
+
+
 def _reduce_bins(reduce: Callable[..., jax.Array], x: jax.Array, output_size: Any) -> jax.Array:
     for axis, bins in enumerate(output_size, start=x.ndim - 1 - len(output_size)):
         size = x.shape[axis]
         if bins is not None:
-            bounds = [(o * size // bins, -(-(o + 1) * size // bins)) for o in range(bins)]
-            x = jnp.stack([reduce(lax.slice_in_dim(x, *bound, axis=axis), axis) for bound in bounds], axis)
+            slices = [lax.slice_in_dim(x, *bound, axis=axis) for bound in _bounds(size, bins)]
+            x = jnp.stack([reduce(values, axis) for values in slices], axis)
     return x

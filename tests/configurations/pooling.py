@@ -158,6 +158,7 @@ DRAW_IN_CHANNELS_LAST = {
     "max_unpool": draw_max_unpool,
     "adaptive_avg_pool": over_bins("adaptive_avg_pool", Normal),
     "adaptive_max_pool": over_bins("adaptive_max_pool", Distinct),
+    "adaptive_max_pool_with_indices": over_bins("adaptive_max_pool_with_indices", Distinct),
     "global_avg_pool": over_all_positions("global_avg_pool", Normal),
     "global_max_pool": over_all_positions("global_max_pool", Distinct),
 }

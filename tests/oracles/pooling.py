@@ -33,6 +33,8 @@ def oracle_of_channels_last(op, options):
         return lambda x: over_all_positions(op, x, options.get("spatial_rank", x.ndim - 2))
     if op in ("adaptive_avg_pool", "adaptive_max_pool"):
         return lambda x: adaptive(op, x, options["output_size"])
+    if op == "adaptive_max_pool_with_indices":
+        return lambda x: adaptive_max_pool_with_indices(x, options["output_size"])
     if op == "max_unpool":
         return lambda x, indices: max_unpool(x, indices, options["output_size"])
 
@@ -250,6 +252,23 @@ def over_all_positions(op, x, rank):
         values = list(rows[(*at[:-1], slice(None), at[-1])])
         y[at] = values[winner(values)] if "max" in op else math.fsum(values) / len(values)
     return y
+
+
+def adaptive_max_pool_with_indices(x, output_size):
+    """Take the maximum of every box of bins, and the number of its position in row-major order."""
+    rank = len(output_size)
+    sizes = x.shape[-rank - 1 : -1]
+    bins = [size if out is None else out for size, out in zip(sizes, output_size, strict=True)]
+    bounds = list(map(bin_bounds, sizes, bins))
+    y = np.zeros((*x.shape[: -rank - 1], *bins, x.shape[-1]))
+    indices = np.zeros_like(y)
+    for at in np.ndindex(*y.shape):
+        batch, o, c = at[: -rank - 1], at[-rank - 1 : -1], at[-1]
+        places = list(itertools.product(*(range(*bounds[a][i]) for a, i in enumerate(o))))
+        values = [x[(*batch, *place, c)] for place in places]
+        best = winner(values)
+        y[at], indices[at] = values[best], np.ravel_multi_index(places[best], sizes)
+    return y, indices
 
 
 def adaptive_max_gradient(x, g):

@@ -27,6 +27,7 @@ ROWS: tuple[Row, ...] = (
     row("lp-pool inf, 2x2 s2", "lp_pool", (128, 28, 28, 32), norm=math.inf, window_shape=(2, 2), strides=2),
     row("adaptive avg-pool 7x7", "adaptive_avg_pool", IMAGES, linear=True, output_size=(7, 7)),
     row("adaptive max-pool 7x7", "adaptive_max_pool", IMAGES, output_size=(7, 7)),
+    row("adaptive max-pool 7x7, indices", "adaptive_max_pool_with_indices", IMAGES, output_size=(7, 7)),
     row("global max-pool", "global_max_pool", (32, 16, 16, 128)),
     row("global avg-pool", "global_avg_pool", (32, 16, 16, 128), linear=True),
 )

@@ -17,7 +17,8 @@ def _pools(label: str, x: tuple[int, ...], window: tuple[int, ...], **options: A
 
 def _adaptive(label: str, x: tuple[int, ...], sizes: tuple[int | None, ...]) -> list[Case]:
     return [
-        Case(op, label, (Distinct(x),), {"output_size": sizes}) for op in ("adaptive_avg_pool", "adaptive_max_pool")
+        Case(op, label, (Distinct(x),), {"output_size": sizes})
+        for op in ("adaptive_avg_pool", "adaptive_max_pool", "adaptive_max_pool_with_indices")
     ]
 
 
