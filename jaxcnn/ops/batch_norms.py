@@ -22,9 +22,11 @@ With statistics that are given (inference), and with those of all devices, which
 `jaxcnn.ops._given_statistics`.
 
 The variance is summed in a second pass, from x - mean: E[x^2] - mean^2 would lose all digits where the mean is large
-(mean 1e4 and standard deviation 1 in float32 give outputs of standard deviation 160).
+(mean 1e4 and standard deviation 1 in float32 give outputs of standard deviation 160). How the mean keeps the digits of
+a deviation, and which squares leave the range of float32, see `jaxcnn.ops._statistics`.
 
-Residuals: x and scale, which exist anyway, and mean and r, one number a channel (and example, in group norm).
+Residuals: x, scale and the mask, which exist anyway, and three numbers a channel (and example, in group norm): the mean
+in two parts, and r.
 
 What is written to memory decides the speed. XLA's CPU compiler makes one loop of a sum and of all that comes before it,
 or of the elements and all they are made of, unless two results share a part, which it then writes out. So none do here:
@@ -36,7 +38,7 @@ References: Ioffe and Szegedy 2015, "Batch normalization", arXiv:1502.03167.
 
 import functools
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -45,16 +47,12 @@ from jax import lax
 from jaxcnn.algorithms._varying import varying_alike
 from jaxcnn.ops._dtypes import as_floating, channel_row, widen
 from jaxcnn.ops._given_statistics import normalize_by, square_deviation
-from jaxcnn.ops._norm import all_but_last, canonical_arrays, canonical_epsilon, scaled
+from jaxcnn.ops._norm import all_but_last, canonical_arrays, canonical_epsilon
 from jaxcnn.ops._rule import compiled
+from jaxcnn.ops._softmax import unmasked
+from jaxcnn.ops._statistics import NormConfig, Statistics, shared, statistics
 
-
-class NormConfig(NamedTuple):
-    """Everything static about a norm of channels."""
-
-    axes: tuple[int, ...]  # over which every channel is summed
-    groups: int  # into which the channels are split; the statistics are those of a group
-    epsilon: float
+Residuals = tuple[jax.Array, jax.Array, jax.Array | None, jax.Array, jax.Array, jax.Array]
 
 
 def batch_norm(
@@ -119,7 +117,7 @@ def batch_norm(
         raise ValueError(f"x (shape {x.shape}) must hold at least one element a channel")
     if axis_name is not None:
         return _compiled_synchronised(x, scale, bias, _canonical_axis_name(axis_name), epsilon)
-    return _compiled_batch_norm(x, scale, bias, NormConfig(all_but_last(x), x.shape[-1], epsilon))
+    return _compiled_batch_norm(x, scale, bias, None, NormConfig(all_but_last(x), x.shape[-1], epsilon))
 
 
 def _given(name: str, statistic: Any, x: jax.Array) -> jax.Array:
@@ -144,74 +142,74 @@ def _canonical_axis_name(axis_name: Any) -> Any:
 
 
 def _batch_norm(
-    x: jax.Array, scale: jax.Array, bias: jax.Array, config: NormConfig
+    x: jax.Array, scale: jax.Array, bias: jax.Array, where: jax.Array | None, config: NormConfig
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    results: Any = normalize_channels(x, scale, bias, config)
+    results: Any = normalize_channels(x, scale, bias, where, config)
     y, mean, variance = results
     return y, mean.reshape(-1), variance.reshape(-1)
 
 
-_compiled_batch_norm = compiled(_batch_norm, "batch_norm", static_argnums=(3,))
+_compiled_batch_norm = compiled(_batch_norm, "batch_norm", static_argnums=(4,))
 
 
 def _normalize_impl(
-    x: jax.Array, scale: jax.Array, bias: jax.Array, config: NormConfig
-) -> tuple[jax.Array, jax.Array, jax.Array]:
+    x: jax.Array, scale: jax.Array, bias: jax.Array, where: jax.Array | None, config: NormConfig
+) -> tuple[jax.Array, Statistics]:
     wide = widen(x)
-    mean = _group_mean(jnp.mean(wide, config.axes, keepdims=True), config)
-    centred = wide - mean
-    variance = _group_mean(jnp.mean(centred * centred, config.axes, keepdims=True), config)
-    mean, variance = lax.optimization_barrier((mean, variance))
-    return scaled(wide - mean, variance, scale, bias, config.epsilon).astype(x.dtype), mean, variance
+    of_x = Statistics(*lax.optimization_barrier(tuple(statistics(wide, where, config))))
+    steep = of_x.factor * channel_row(widen(scale), x)
+    y = (wide - of_x.mean) * steep + (channel_row(widen(bias), x) - of_x.rest * steep)
+    return y.astype(x.dtype), of_x
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
+@functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
 def normalize_channels(
-    x: jax.Array, scale: jax.Array, bias: jax.Array, config: NormConfig
+    x: jax.Array, scale: jax.Array, bias: jax.Array, where: jax.Array | None, config: NormConfig
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Return y, and mean and variance with the axes over which they were summed as axes of size 1."""
-    return _normalize_impl(x, scale, bias, config)
+    """Return y, and mean and variance with the axes over which they were summed as axes of size 1.
+
+    Args:
+      x: `[..., C]`.
+      scale: `[C]`.
+      bias: `[C]`.
+      where: of the rank of x, which elements the statistics are of; None for all.
+      config: the sets of elements, and epsilon.
+    """
+    y, of_x = _normalize_impl(x, scale, bias, where, config)
+    return y, of_x.mean, of_x.variance
 
 
 def _normalize_fwd(
-    x: jax.Array, scale: jax.Array, bias: jax.Array, config: NormConfig
-) -> tuple[tuple[jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array, jax.Array, jax.Array]]:
-    y, mean, variance = _normalize_impl(x, scale, bias, config)
-    # x and scale: the input and the parameter themselves. mean and 1 / deviation: one number a channel each.
-    return (y, mean, variance), (x, scale, mean, lax.rsqrt(variance + config.epsilon))
+    x: jax.Array, scale: jax.Array, bias: jax.Array, where: jax.Array | None, config: NormConfig
+) -> tuple[tuple[jax.Array, jax.Array, jax.Array], Residuals]:
+    y, of_x = _normalize_impl(x, scale, bias, where, config)
+    # x, scale and where: the operands themselves. mean, its rest, and 1 / deviation: one number a channel each.
+    return (y, of_x.mean, of_x.variance), (x, scale, where, of_x.mean, of_x.rest, of_x.factor)
 
 
 def _normalize_bwd(
-    config: NormConfig,
-    residuals: tuple[jax.Array, jax.Array, jax.Array, jax.Array],
-    cotangents: tuple[jax.Array, jax.Array, jax.Array],
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    x, scale, mean, r = residuals
+    config: NormConfig, residuals: Residuals, cotangents: tuple[jax.Array, jax.Array, jax.Array]
+) -> tuple[jax.Array, jax.Array, jax.Array, None]:
+    x, scale, where, mean, rest, r = residuals
     g, of_mean, of_variance = cotangents
-    wide, scale_row = widen(g), channel_row(widen(scale), x)
-    elements = math.prod(x.shape[a] for a in config.axes)
+    wide, steep = widen(g), r * channel_row(widen(scale), x)
     first = jnp.sum(wide, config.axes, keepdims=True)
     second = jnp.sum(
         wide * (widen(x) - _once_there(mean, _first_element(wide, config.axes))), config.axes, keepdims=True
     )
-    mean, second = lax.optimization_barrier((mean, second))
-    terms = (r * scale_row * first, r * scale_row * second, of_mean, of_variance)
-    of_u, of_u_centred, of_mean, of_variance = (_group_mean(row, config) / elements for row in terms)
-    slope = 2 * of_variance - r * r * of_u_centred
-    dx = wide * (r * scale_row) + (widen(x) - mean) * slope + (of_mean - of_u)
-    return dx.astype(x.dtype), _sum_rows(second * r, scale), _sum_rows(first, scale)
+    mean, second = lax.optimization_barrier((mean, (second - rest * first) * r))
+    scale_row = channel_row(widen(scale), x)
+    of_u, of_u_normal, of_mean, of_variance = (
+        shared(row, x, where, config) for row in (steep * first, scale_row * second, of_mean, of_variance)
+    )
+    slope = 2 * of_variance / r - r * of_u_normal
+    # Factor by factor: the square of 1 / deviation leaves the range.
+    through_statistics = ((widen(x) - mean) * r) * slope + (of_mean - of_u - rest * r * slope)
+    dx = wide * steep + unmasked(where, through_statistics)
+    return dx.astype(x.dtype), _sum_rows(second, scale), _sum_rows(first, scale), None
 
 
 normalize_channels.defvjp(_normalize_fwd, _normalize_bwd)
-
-
-def _group_mean(row: jax.Array, config: NormConfig) -> jax.Array:
-    """Return the mean over the channels of each group of `[..., C]`, at each of its channels."""
-    *rest, channels = row.shape
-    if config.groups == channels:
-        return row
-    split = row.reshape(*rest, config.groups, channels // config.groups)
-    return jnp.broadcast_to(jnp.mean(split, -1, keepdims=True), split.shape).reshape(row.shape)
 
 
 def _sum_rows(row: jax.Array, like: jax.Array) -> jax.Array:

@@ -14,8 +14,9 @@ import jax
 
 from jaxcnn.ops._norm import all_but_last, canonical_arrays, canonical_epsilon
 from jaxcnn.ops._rule import compiled
+from jaxcnn.ops._statistics import NormConfig
 from jaxcnn.ops._window import canonical_ints
-from jaxcnn.ops.batch_norms import NormConfig, normalize_channels
+from jaxcnn.ops.batch_norms import normalize_channels
 
 
 def group_norm(
@@ -67,7 +68,7 @@ def group_norm(
     if x.shape[-1] % groups:
         raise ValueError(f"num_groups (={groups}) must divide the channels of x (={x.shape[-1]})")
     config = NormConfig(_spatial_axes(x, spatial_rank, 0), groups, canonical_epsilon(epsilon))
-    return _compiled_group_norm(x, scale, bias, config)
+    return _compiled_group_norm(x, scale, bias, None, config)
 
 
 def instance_norm(
@@ -114,7 +115,7 @@ def instance_norm(
     """
     x, scale, bias = canonical_arrays(x, ("scale", scale, 1.0), ("bias", bias, 0.0))
     config = NormConfig(_spatial_axes(x, spatial_rank, 1), x.shape[-1], canonical_epsilon(epsilon))
-    return _compiled_instance_norm(x, scale, bias, config)
+    return _compiled_instance_norm(x, scale, bias, None, config)
 
 
 def weight_standardization(kernel: jax.Array, scale: jax.Array | None = None, *, epsilon: float = 1e-5) -> jax.Array:
@@ -156,7 +157,7 @@ def weight_standardization(kernel: jax.Array, scale: jax.Array | None = None, *,
             f"kernel shape (={kernel.shape}) must be [*window, C_in / groups, C_out], without an empty axis"
         )
     config = NormConfig(all_but_last(kernel), kernel.shape[-1], canonical_epsilon(epsilon))
-    return _compiled_weight_standardization(kernel, scale, bias, config)
+    return _compiled_weight_standardization(kernel, scale, bias, None, config)
 
 
 def _spatial_axes(x: jax.Array, spatial_rank: Any, least: int) -> tuple[int, ...]:
@@ -175,11 +176,13 @@ def _spatial_axes(x: jax.Array, spatial_rank: Any, least: int) -> tuple[int, ...
     return axes
 
 
-def _normalized(x: jax.Array, scale: jax.Array, bias: jax.Array, config: NormConfig) -> jax.Array:
-    results: Any = normalize_channels(x, scale, bias, config)
+def _normalized(
+    x: jax.Array, scale: jax.Array, bias: jax.Array, where: jax.Array | None, config: NormConfig
+) -> jax.Array:
+    results: Any = normalize_channels(x, scale, bias, where, config)
     return results[0]
 
 
-_compiled_group_norm = compiled(_normalized, "group_norm", static_argnums=(3,))
-_compiled_instance_norm = compiled(_normalized, "instance_norm", static_argnums=(3,))
-_compiled_weight_standardization = compiled(_normalized, "weight_standardization", static_argnums=(3,))
+_compiled_group_norm = compiled(_normalized, "group_norm", static_argnums=(4,))
+_compiled_instance_norm = compiled(_normalized, "instance_norm", static_argnums=(4,))
+_compiled_weight_standardization = compiled(_normalized, "weight_standardization", static_argnums=(4,))

@@ -14,18 +14,19 @@ RMS norm leaves the mean out: y = x r scale, r = (sum_c x^2 / M + epsilon)^(-1/2
 
     dx = r (u - x r^2 sum_c u x / M),  dscale[c] = sum g x r
 
-Residuals: x and scale, which exist anyway. The statistics are computed again, for dx and for dscale each.
+How mean and r are computed so that they are right for all of float32's range, see `jaxcnn.ops._statistics`.
 
-What is written to memory decides the speed. XLA's CPU compiler makes one loop of a sum and of all that comes before it,
-or of the elements and all they are made of, unless two results share a part, which it then writes out. So none do here:
-a barrier stands between what has the same x - mean. Layer norm's value and gradients take 10 ms that way and 28 with
-shared statistics (x 64,32,32,64, 2 cores).
+Residuals: x, scale and the mask, which exist anyway, and one bool: whether the statistics needed no correction. Then,
+on a CPU, the gradients compute them again as the first definition says, for dx and for dscale each: XLA's CPU compiler
+makes one loop of a sum and of all that comes before it, or of the elements and all they are made of, unless two results
+share a part, which it then writes out. So none do: a barrier stands between what has the same x - mean.
 
 References: Ba, Kiros and Hinton 2016, "Layer normalization", arXiv:1607.06450; Zhang and Sennrich 2019, "Root mean
 square layer normalization", arXiv:1910.07467.
 """
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -34,6 +35,18 @@ from jax import lax
 from jaxcnn.ops._dtypes import channel_row, widen
 from jaxcnn.ops._norm import all_but_last, canonical_arrays, canonical_epsilon
 from jaxcnn.ops._rule import compiled
+from jaxcnn.ops._softmax import unmasked
+from jaxcnn.ops._statistics import (
+    NormConfig,
+    Statistics,
+    inverse_root_mean_square,
+    is_plain,
+    shared,
+    statistics,
+    unless_plain,
+)
+
+Residuals = tuple[jax.Array, jax.Array, jax.Array | None, jax.Array | None]
 
 
 def layer_norm(
@@ -73,61 +86,99 @@ def layer_norm(
       Ba, Kiros and Hinton 2016, arXiv:1607.06450.
     """
     x, scale, bias = canonical_arrays(x, ("scale", scale, 1.0), ("bias", bias, 0.0))
-    return _compiled_layer_norm(x, scale, bias, canonical_epsilon(epsilon))
+    return _compiled_layer_norm(x, scale, bias, None, canonical_epsilon(epsilon))
 
 
-def _layer_norm_impl(x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float) -> jax.Array:
-    centred, variance = _statistics(x)
-    # Not `scaled`, whose factor would be of the size of x here: XLA makes a slower program of that order.
-    normalised = centred * lax.rsqrt(variance + epsilon)
-    return (normalised * channel_row(widen(scale), x) + channel_row(widen(bias), x)).astype(x.dtype)
+def _layer_norm_impl(
+    x: jax.Array, scale: jax.Array, bias: jax.Array, where: jax.Array | None, epsilon: float
+) -> tuple[jax.Array, Statistics]:
+    of_x = _statistics(x, where, epsilon)
+    y = _normal(x, of_x) * channel_row(widen(scale), x) + channel_row(widen(bias), x)
+    return y.astype(x.dtype), of_x
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
-def _layer_norm(x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float) -> jax.Array:
-    return _layer_norm_impl(x, scale, bias, epsilon)
+@functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
+def _layer_norm(x: jax.Array, scale: jax.Array, bias: jax.Array, where: jax.Array | None, epsilon: float) -> jax.Array:
+    return _layer_norm_impl(x, scale, bias, where, epsilon)[0]
 
 
 def _layer_norm_fwd(
-    x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float
-) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    # x and scale: the input and the parameter themselves.
-    return _layer_norm_impl(x, scale, bias, epsilon), (x, scale)
+    x: jax.Array, scale: jax.Array, bias: jax.Array, where: jax.Array | None, epsilon: float
+) -> tuple[jax.Array, Residuals]:
+    y, of_x = _layer_norm_impl(x, scale, bias, where, epsilon)
+    plain = is_plain(of_x.mean, of_x.factor) if where is None else None
+    # x, scale and where: the operands themselves. plain: one bool.
+    return y, (x, scale, where, plain)
 
 
-def _layer_norm_bwd(
-    epsilon: float, residuals: tuple[jax.Array, jax.Array], g: jax.Array
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    x, scale = residuals
+def _layer_norm_bwd(epsilon: float, residuals: Residuals, g: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array, None]:
+    x, scale, where, plain = residuals
     first_x, first_g, first_scale = lax.optimization_barrier((x, g, scale))
     second_x, second_g = lax.optimization_barrier((first_x, first_g))
-    dx = _layer_norm_dx(first_x, first_g, first_scale, epsilon)
-    dscale = _layer_norm_dscale(second_x, second_g, epsilon)
+
+    def corrected(x: jax.Array) -> Statistics:
+        return _statistics(x, where, epsilon)
+
+    def short(x: jax.Array) -> Statistics:
+        return _short_statistics(x, epsilon)
+
+    dx, dscale = (
+        unless_plain(plain, *(functools.partial(cotangent, of=of, where=where) for of in (short, corrected)), *arrays)
+        for cotangent, arrays in (
+            (_layer_norm_dx, (first_x, first_g, first_scale)),
+            (_layer_norm_dscale, (second_x, second_g)),
+        )
+    )
     dbias = jnp.sum(widen(g), all_but_last(g))
-    return dx.astype(x.dtype), dscale.astype(scale.dtype), dbias.astype(scale.dtype)
+    return dx.astype(x.dtype), dscale.astype(scale.dtype), dbias.astype(scale.dtype), None
 
 
-def _layer_norm_dx(x: jax.Array, g: jax.Array, scale: jax.Array, epsilon: float) -> jax.Array:
-    centred, variance = _statistics(x)
-    u, r = widen(g) * channel_row(widen(scale), x), lax.rsqrt(variance + epsilon)
-    slope = r * jnp.mean(u * centred, -1, keepdims=True) / (variance + epsilon)
-    return r * u - centred * slope - r * jnp.mean(u, -1, keepdims=True)
+def _layer_norm_dx(
+    x: jax.Array, g: jax.Array, scale: jax.Array, of: Callable[[jax.Array], Statistics], where: jax.Array | None
+) -> jax.Array:
+    of_x = of(x)
+    u, normal, r = widen(g) * channel_row(widen(scale), x), _normal(x, of_x), of_x.factor
+    of_u, of_u_normal = (_shared_by_channels(v, where) for v in (u, u * normal))
+    return r * u - unmasked(where, normal * (r * of_u_normal) + r * of_u)
 
 
-def _layer_norm_dscale(x: jax.Array, g: jax.Array, epsilon: float) -> jax.Array:
-    centred, variance = _statistics(x)
-    return jnp.sum(widen(g) * (centred * lax.rsqrt(variance + epsilon)), all_but_last(x))
+def _layer_norm_dscale(
+    x: jax.Array, g: jax.Array, of: Callable[[jax.Array], Statistics], where: jax.Array | None
+) -> jax.Array:
+    del where  # of which `of` knows
+    return jnp.sum(widen(g) * _normal(x, of(x)), all_but_last(x))
 
 
 _layer_norm.defvjp(_layer_norm_fwd, _layer_norm_bwd)
-_compiled_layer_norm = compiled(_layer_norm, "layer_norm", static_argnums=(3,))
+_compiled_layer_norm = compiled(_layer_norm, "layer_norm", static_argnums=(4,))
 
 
-def _statistics(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Return x - mean and the variance over the channels, in float32 or wider."""
+def _statistics(x: jax.Array, where: jax.Array | None, epsilon: float) -> Statistics:
+    """Return the statistics over the channels, written to memory."""
+    return Statistics(*lax.optimization_barrier(tuple(statistics(widen(x), where, _config(x, epsilon)))))
+
+
+def _config(x: jax.Array, epsilon: float) -> NormConfig:
+    return NormConfig((x.ndim - 1,), 1, epsilon)
+
+
+def _short_statistics(x: jax.Array, epsilon: float) -> Statistics:
+    """Return the same where they need no correction, as part of the loop that uses them."""
     wide = widen(x)
-    centred = wide - jnp.mean(wide, -1, keepdims=True)
-    return centred, jnp.mean(centred * centred, -1, keepdims=True)
+    mean = jnp.mean(wide, -1, keepdims=True)
+    variance = jnp.mean(jnp.square(wide - mean), -1, keepdims=True)
+    return Statistics(mean, None, lax.rsqrt(variance + epsilon), variance)
+
+
+def _normal(x: jax.Array, of_x: Statistics) -> jax.Array:
+    """Return (x - mean) / sqrt(variance + epsilon)."""
+    normal = (widen(x) - of_x.mean) * of_x.factor
+    return normal if of_x.rest is None else normal - of_x.rest * of_x.factor
+
+
+def _shared_by_channels(x: jax.Array, where: jax.Array | None) -> jax.Array:
+    """Return the sum over the channels by the number of those that count."""
+    return shared(jnp.sum(x, -1, keepdims=True), x, where, _config(x, 0.0))
 
 
 def rms_norm(x: jax.Array, scale: jax.Array | None = None, *, epsilon: float = 1e-6) -> jax.Array:
@@ -163,41 +214,70 @@ def rms_norm(x: jax.Array, scale: jax.Array | None = None, *, epsilon: float = 1
       Zhang and Sennrich 2019, arXiv:1910.07467.
     """
     x, scale = canonical_arrays(x, ("scale", scale, 1.0))
-    return _compiled_rms_norm(x, scale, canonical_epsilon(epsilon))
+    return _compiled_rms_norm(x, scale, None, canonical_epsilon(epsilon))
 
 
-def _mean_square(x: jax.Array) -> jax.Array:
-    return jnp.mean(jnp.square(widen(x)), -1, keepdims=True)
+def _rms_norm_impl(
+    x: jax.Array, scale: jax.Array, where: jax.Array | None, epsilon: float
+) -> tuple[jax.Array, jax.Array]:
+    r = _inverse_root(x, where, epsilon)
+    return (widen(x) * r * channel_row(widen(scale), x)).astype(x.dtype), r
 
 
-def _rms_norm_impl(x: jax.Array, scale: jax.Array, epsilon: float) -> jax.Array:
-    return (widen(x) * lax.rsqrt(_mean_square(x) + epsilon) * channel_row(widen(scale), x)).astype(x.dtype)
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
+def _rms_norm(x: jax.Array, scale: jax.Array, where: jax.Array | None, epsilon: float) -> jax.Array:
+    return _rms_norm_impl(x, scale, where, epsilon)[0]
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _rms_norm(x: jax.Array, scale: jax.Array, epsilon: float) -> jax.Array:
-    return _rms_norm_impl(x, scale, epsilon)
+def _rms_norm_fwd(
+    x: jax.Array, scale: jax.Array, where: jax.Array | None, epsilon: float
+) -> tuple[jax.Array, Residuals]:
+    y, r = _rms_norm_impl(x, scale, where, epsilon)
+    plain = is_plain(jnp.zeros_like(r), r) if where is None else None
+    # x, scale and where: the operands themselves. plain: one bool.
+    return y, (x, scale, where, plain)
 
 
-def _rms_norm_fwd(x: jax.Array, scale: jax.Array, epsilon: float) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    # x and scale: the input and the parameter themselves.
-    return _rms_norm_impl(x, scale, epsilon), (x, scale)
-
-
-def _rms_norm_bwd(epsilon: float, residuals: tuple[jax.Array, jax.Array], g: jax.Array) -> tuple[jax.Array, jax.Array]:
-    x, scale = residuals
-    first_x, first_g = lax.optimization_barrier((x, g))
+def _rms_norm_bwd(epsilon: float, residuals: Residuals, g: jax.Array) -> tuple[jax.Array, jax.Array, None]:
+    x, scale, where, plain = residuals
+    first_x, first_g, first_scale = lax.optimization_barrier((x, g, scale))
     second_x, second_g = lax.optimization_barrier((first_x, first_g))
-    dx = _rms_norm_dx(first_x, first_g, scale, epsilon)
-    dscale = jnp.sum(widen(second_g) * (widen(second_x) * lax.rsqrt(_mean_square(second_x) + epsilon)), all_but_last(x))
-    return dx.astype(x.dtype), dscale.astype(scale.dtype)
+
+    def corrected(x: jax.Array) -> jax.Array:
+        return _inverse_root(x, where, epsilon)
+
+    def short(x: jax.Array) -> jax.Array:
+        return lax.rsqrt(jnp.mean(jnp.square(widen(x)), -1, keepdims=True) + epsilon)
+
+    dx, dscale = (
+        unless_plain(plain, *(functools.partial(cotangent, of=of, where=where) for of in (short, corrected)), *arrays)
+        for cotangent, arrays in (
+            (_rms_norm_dx, (first_x, first_g, first_scale)),
+            (_rms_norm_dscale, (second_x, second_g)),
+        )
+    )
+    return dx.astype(x.dtype), dscale.astype(scale.dtype), None
 
 
-def _rms_norm_dx(x: jax.Array, g: jax.Array, scale: jax.Array, epsilon: float) -> jax.Array:
-    wide, r = widen(x), lax.rsqrt(_mean_square(x) + epsilon)
-    u = widen(g) * channel_row(widen(scale), x)
-    return r * (u - wide * (r * r * jnp.mean(u * wide, -1, keepdims=True)))
+def _rms_norm_dx(
+    x: jax.Array, g: jax.Array, scale: jax.Array, of: Callable[[jax.Array], jax.Array], where: jax.Array | None
+) -> jax.Array:
+    r = of(x)
+    normal, u = widen(x) * r, widen(g) * channel_row(widen(scale), x)
+    return r * u - unmasked(where, normal * (r * _shared_by_channels(u * normal, where)))
+
+
+def _rms_norm_dscale(
+    x: jax.Array, g: jax.Array, of: Callable[[jax.Array], jax.Array], where: jax.Array | None
+) -> jax.Array:
+    del where  # of which `of` knows
+    return jnp.sum(widen(g) * (widen(x) * of(x)), all_but_last(x))
 
 
 _rms_norm.defvjp(_rms_norm_fwd, _rms_norm_bwd)
-_compiled_rms_norm = compiled(_rms_norm, "rms_norm", static_argnums=(2,))
+_compiled_rms_norm = compiled(_rms_norm, "rms_norm", static_argnums=(3,))
+
+
+def _inverse_root(x: jax.Array, where: jax.Array | None, epsilon: float) -> jax.Array:
+    """Return 1 / sqrt(mean of x^2 + epsilon), written to memory."""
+    return lax.optimization_barrier(inverse_root_mean_square(widen(x), where, _config(x, epsilon)))
