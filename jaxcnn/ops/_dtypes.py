@@ -91,16 +91,36 @@ def as_channels(name: str, channels: Any, x: jax.Array, or_number: bool = False)
     return cast(channels, x.dtype)
 
 
-def as_static_number(name: str, value: Any) -> float:
+def as_static_number(name: str, value: Any, dtype: Any = None) -> float:
     """Return `value` as a Python number.
+
+    Args:
+      name: what errors call it.
+      value: the number.
+      dtype: that of the array which it meets, if it does: it is rounded to the accumulation dtype of that.
 
     Raises:
       TypeError: it is no number, or a traced one.
+      ValueError: it is not 0, but rounded to 0 or to a subnormal number, which XLA takes as 0.
     """
     try:
-        return math.fsum([value])  # as float(), but no text
+        number = math.fsum([value])  # as float(), but no text
     except (TypeError, ValueError):  # a tracer's ConcretizationTypeError is a TypeError
         raise TypeError(f"{name} (={value!r}) must be a static number") from None
+    if dtype is not None:
+        require_normal(name, number, accumulation_dtype(dtype))
+    return number
+
+
+def require_normal(name: str, number: float, dtype: Any) -> None:
+    """Check that a number is 0, or not so small that it is rounded to 0 or to a subnormal number.
+
+    Raises:
+      ValueError: it is that small.
+    """
+    least = float(jnp.finfo(dtype).tiny)
+    if 0 < abs(number) < least:
+        raise ValueError(f"{name} (={number!r}) must not be so small that {dtype} has it as 0 (below {least:.4g})")
 
 
 def require_same_dtype(name: str, x: jax.Array, other_name: str, other: jax.Array) -> None:

@@ -74,14 +74,14 @@ class Target(NamedTuple):
         return q + spread, total + jnp.sum(spread, self.config.axes, keepdims=True)
 
 
-def canonical_smoothing(label_smoothing: Any) -> float:
-    """Return `label_smoothing` as a Python number.
+def canonical_smoothing(label_smoothing: Any, dtype: Any) -> float:
+    """Return `label_smoothing`, for logits of `dtype`, as a Python number.
 
     Raises:
       TypeError: it is no static number.
-      ValueError: it is not from 0 to 1.
+      ValueError: it is not from 0 to 1, or rounded to 0.
     """
-    number = as_static_number("label_smoothing", label_smoothing)
+    number = as_static_number("label_smoothing", label_smoothing, dtype)
     if not 0 <= number <= 1:
         raise ValueError(f"label_smoothing (={label_smoothing!r}) must be from 0 to 1")
     return number

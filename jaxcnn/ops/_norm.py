@@ -30,14 +30,14 @@ def canonical_arrays(x: Any, *channels: tuple[str, Any, float], called: str = "x
     return x, *given
 
 
-def canonical_epsilon(epsilon: Any) -> float:
-    """Return `epsilon` as a Python number above 0.
+def canonical_epsilon(epsilon: Any, dtype: Any) -> float:
+    """Return `epsilon`, which is added to numbers of the accumulation dtype of `dtype`, as a number above 0.
 
     Raises:
       TypeError: it is no static number.
-      ValueError: it is not above 0.
+      ValueError: it is not above 0, or rounded to 0.
     """
-    number = as_static_number("epsilon", epsilon)
+    number = as_static_number("epsilon", epsilon, dtype)
     if not number > 0:
         raise ValueError(f"epsilon (={epsilon!r}) must be above 0")
     return number

@@ -23,7 +23,7 @@ and it computes several sums in one pass: there they are always computed. Under 
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -49,7 +49,7 @@ class Statistics(NamedTuple):
     """One number a set, at each of its channels; the axes over which they are summed have the size 1."""
 
     mean: jax.Array
-    rest: jax.Array | None  # what the mean lost when it was rounded; None for 0
+    rest: jax.Array  # what the mean lost when it was rounded
     factor: jax.Array  # 1 / sqrt(variance + epsilon)
     variance: jax.Array  # infinite where it is out of range; the factor is not 0 then
 
@@ -107,13 +107,9 @@ def is_plain(mean: jax.Array, factor: jax.Array) -> jax.Array:
     return everywhere((jnp.abs(mean) * factor <= FAR) & (factor >= 1 / bound) & (factor <= bound))
 
 
-def unless_plain(
-    plain: jax.Array | None,
-    short: Callable[..., jax.Array],
-    corrected: Callable[..., jax.Array],
-    *arrays: jax.Array,
-) -> jax.Array:
-    """Return short(*arrays) on a CPU where `plain` says that it is right, and corrected(*arrays) elsewhere."""
+def unless_plain(plain: jax.Array | None, choices: Sequence[Callable[..., jax.Array]], *arrays: jax.Array) -> jax.Array:
+    """Return what the first of two choices makes of arrays on a CPU where `plain` is True, and the second elsewhere."""
+    short, corrected = choices
     if plain is None:
         return corrected(*arrays)
     return lax.platform_dependent(

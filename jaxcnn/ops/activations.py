@@ -143,7 +143,8 @@ def leaky_relu(x: jax.Array, negative_slope: float = 1e-2) -> jax.Array:
     References:
       Maas, Hannun and Ng 2013, "Rectifier nonlinearities improve neural network acoustic models".
     """
-    return _leaky_relu(as_floating("x", x), as_static_number("negative_slope", negative_slope))
+    x = as_floating("x", x)
+    return _leaky_relu(x, as_static_number("negative_slope", negative_slope, x.dtype))
 
 
 def _leaky(nonnegative: jax.Array, x: jax.Array, slope: float | jax.Array) -> jax.Array:

@@ -89,7 +89,7 @@ def avg_pool(
     x = as_floating("x", x)
     if not isinstance(count_include_pad, bool):
         raise TypeError(f"count_include_pad (={count_include_pad!r}) must be True or False")
-    divisor = None if divisor_override is None else as_static_number("divisor_override", divisor_override)
+    divisor = None if divisor_override is None else as_static_number("divisor_override", divisor_override, x.dtype)
     if divisor is not None and (divisor == 0 or not math.isfinite(divisor)):
         raise ValueError(f"divisor_override (={divisor_override!r}) must be a finite number other than 0")
     static = (count_include_pad, divisor)

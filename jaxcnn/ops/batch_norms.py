@@ -107,7 +107,7 @@ def batch_norm(
       Ioffe and Szegedy 2015, arXiv:1502.03167.
     """
     x, scale, bias = canonical_arrays(x, ("scale", scale, 1.0), ("bias", bias, 0.0))
-    epsilon = canonical_epsilon(epsilon)
+    epsilon = canonical_epsilon(epsilon, x.dtype)
     if mean is not None or variance is not None:
         if axis_name is not None:
             raise ValueError(f"axis_name (={axis_name!r}) must be None where mean and variance are given")

@@ -127,7 +127,7 @@ def _operands(predictions: Any, targets: Any, epsilon: Any, axis: Any, where: An
     """Return the arguments of both, as their compiled functions take them."""
     predictions, targets = with_labels(as_floating("predictions", predictions), "targets", targets)
     axes = canonical_axes(tuple(range(predictions.ndim)) if axis is None else axis, predictions.shape)
-    number = as_static_number("epsilon", epsilon)
+    number = as_static_number("epsilon", epsilon, predictions.dtype)
     if not number >= 0:
         raise ValueError(f"epsilon (={epsilon!r}) must be at least 0")
     return (

@@ -104,7 +104,7 @@ def softmax_cross_entropy(
       Goodfellow, Bengio and Courville 2016, "Deep learning", section 6.2.
     """
     logits, labels, axes = with_class_labels(as_floating("logits", logits), "labels", labels, axis)
-    config = Config(axes, canonical_smoothing(label_smoothing), canonical_reduction(reduction))
+    config = Config(axes, canonical_smoothing(label_smoothing, logits.dtype), canonical_reduction(reduction))
     weights = canonical_class_weights(class_weights, math.prod(logits.shape[a] for a in axes))
     return _compiled_soft(logits, labels, weights, class_mask(where, logits.shape, axes), config)
 
@@ -167,7 +167,7 @@ def softmax_cross_entropy_with_integer_labels(
     mask = class_mask(where, logits.shape, axes)
     config = Config(
         (len(batch),),
-        canonical_smoothing(label_smoothing),
+        canonical_smoothing(label_smoothing, logits.dtype),
         canonical_reduction(reduction),
         canonical_ignore_index(ignore_index, labels.dtype),
     )

@@ -63,7 +63,8 @@ def elu(x: jax.Array, alpha: float = 1.0) -> jax.Array:
       Clevert, Unterthiner and Hochreiter 2015, "Fast and accurate deep network learning by exponential linear units",
       arXiv:1511.07289.
     """
-    return _elu(as_floating("x", x), 1.0, as_static_number("alpha", alpha), 1.0)
+    x = as_floating("x", x)
+    return _elu(x, 1.0, as_static_number("alpha", alpha, x.dtype), 1.0)
 
 
 def celu(x: jax.Array, alpha: float = 1.0) -> jax.Array:
@@ -97,7 +98,8 @@ def celu(x: jax.Array, alpha: float = 1.0) -> jax.Array:
     References:
       Barron 2017, "Continuously differentiable exponential linear units", arXiv:1704.07483.
     """
-    x, alpha = as_floating("x", x), as_static_number("alpha", alpha)
+    x = as_floating("x", x)
+    alpha = as_static_number("alpha", alpha, x.dtype)
     if alpha == 0:
         raise ValueError(f"alpha (={alpha!r}) must not be 0")
     return _celu(x, 1.0, alpha, 1 / alpha)

@@ -77,10 +77,10 @@ def sigmoid_focal_loss(
       Lin et al. 2017, arXiv:1708.02002.
     """
     logits, labels = with_labels(as_floating("logits", logits), "labels", labels, number=True)
-    power = as_static_number("gamma", gamma)
+    power = as_static_number("gamma", gamma, logits.dtype)
     if not 0 <= power < math.inf:
         raise ValueError(f"gamma (={gamma!r}) must be at least 0 and finite")
-    share = None if alpha is None else as_static_number("alpha", alpha)
+    share = None if alpha is None else as_static_number("alpha", alpha, logits.dtype)
     if share is not None and not 0 <= share <= 1:
         raise ValueError(f"alpha (={alpha!r}) must be from 0 to 1")
     mask, reduction = as_mask(where, logits.shape), canonical_reduction(reduction)

@@ -67,7 +67,7 @@ def group_norm(
     (groups,) = canonical_ints("num_groups", num_groups, 1)
     if x.shape[-1] % groups:
         raise ValueError(f"num_groups (={groups}) must divide the channels of x (={x.shape[-1]})")
-    config = NormConfig(_spatial_axes(x, spatial_rank, 0), groups, canonical_epsilon(epsilon))
+    config = NormConfig(_spatial_axes(x, spatial_rank, 0), groups, canonical_epsilon(epsilon, x.dtype))
     return _compiled_group_norm(x, scale, bias, None, config)
 
 
@@ -114,7 +114,7 @@ def instance_norm(
       Ulyanov, Vedaldi and Lempitsky 2016, arXiv:1607.08022.
     """
     x, scale, bias = canonical_arrays(x, ("scale", scale, 1.0), ("bias", bias, 0.0))
-    config = NormConfig(_spatial_axes(x, spatial_rank, 1), x.shape[-1], canonical_epsilon(epsilon))
+    config = NormConfig(_spatial_axes(x, spatial_rank, 1), x.shape[-1], canonical_epsilon(epsilon, x.dtype))
     return _compiled_instance_norm(x, scale, bias, None, config)
 
 
@@ -156,7 +156,7 @@ def weight_standardization(kernel: jax.Array, scale: jax.Array | None = None, *,
         raise ValueError(
             f"kernel shape (={kernel.shape}) must be [*window, C_in / groups, C_out], without an empty axis"
         )
-    config = NormConfig(all_but_last(kernel), kernel.shape[-1], canonical_epsilon(epsilon))
+    config = NormConfig(all_but_last(kernel), kernel.shape[-1], canonical_epsilon(epsilon, kernel.dtype))
     return _compiled_weight_standardization(kernel, scale, bias, None, config)
 
 

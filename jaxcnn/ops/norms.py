@@ -47,6 +47,7 @@ from jaxcnn.ops._statistics import (
 )
 
 Residuals = tuple[jax.Array, jax.Array, jax.Array | None, jax.Array | None]
+Centre = tuple[jax.Array, jax.Array, jax.Array | None]  # mean, 1 / deviation, and the rest of the mean; None for 0
 
 
 def layer_norm(
@@ -86,14 +87,14 @@ def layer_norm(
       Ba, Kiros and Hinton 2016, arXiv:1607.06450.
     """
     x, scale, bias = canonical_arrays(x, ("scale", scale, 1.0), ("bias", bias, 0.0))
-    return _compiled_layer_norm(x, scale, bias, None, canonical_epsilon(epsilon))
+    return _compiled_layer_norm(x, scale, bias, None, canonical_epsilon(epsilon, x.dtype))
 
 
 def _layer_norm_impl(
     x: jax.Array, scale: jax.Array, bias: jax.Array, where: jax.Array | None, epsilon: float
 ) -> tuple[jax.Array, Statistics]:
     of_x = _statistics(x, where, epsilon)
-    y = _normal(x, of_x) * channel_row(widen(scale), x) + channel_row(widen(bias), x)
+    y = _normal(x, _centre(of_x)) * channel_row(widen(scale), x) + channel_row(widen(bias), x)
     return y.astype(x.dtype), of_x
 
 
@@ -116,14 +117,14 @@ def _layer_norm_bwd(epsilon: float, residuals: Residuals, g: jax.Array) -> tuple
     first_x, first_g, first_scale = lax.optimization_barrier((x, g, scale))
     second_x, second_g = lax.optimization_barrier((first_x, first_g))
 
-    def corrected(x: jax.Array) -> Statistics:
-        return _statistics(x, where, epsilon)
+    def corrected(x: jax.Array) -> Centre:
+        return _centre(_statistics(x, where, epsilon))
 
-    def short(x: jax.Array) -> Statistics:
-        return _short_statistics(x, epsilon)
+    def short(x: jax.Array) -> Centre:
+        return _short_centre(x, epsilon)
 
     dx, dscale = (
-        unless_plain(plain, *(functools.partial(cotangent, of=of, where=where) for of in (short, corrected)), *arrays)
+        unless_plain(plain, [functools.partial(cotangent, of=of, where=where) for of in (short, corrected)], *arrays)
         for cotangent, arrays in (
             (_layer_norm_dx, (first_x, first_g, first_scale)),
             (_layer_norm_dscale, (second_x, second_g)),
@@ -134,16 +135,16 @@ def _layer_norm_bwd(epsilon: float, residuals: Residuals, g: jax.Array) -> tuple
 
 
 def _layer_norm_dx(
-    x: jax.Array, g: jax.Array, scale: jax.Array, of: Callable[[jax.Array], Statistics], where: jax.Array | None
+    x: jax.Array, g: jax.Array, scale: jax.Array, of: Callable[[jax.Array], Centre], where: jax.Array | None
 ) -> jax.Array:
-    of_x = of(x)
-    u, normal, r = widen(g) * channel_row(widen(scale), x), _normal(x, of_x), of_x.factor
+    centre = of(x)
+    u, normal, r = widen(g) * channel_row(widen(scale), x), _normal(x, centre), centre[1]
     of_u, of_u_normal = (_shared_by_channels(v, where) for v in (u, u * normal))
     return r * u - unmasked(where, normal * (r * of_u_normal) + r * of_u)
 
 
 def _layer_norm_dscale(
-    x: jax.Array, g: jax.Array, of: Callable[[jax.Array], Statistics], where: jax.Array | None
+    x: jax.Array, g: jax.Array, of: Callable[[jax.Array], Centre], where: jax.Array | None
 ) -> jax.Array:
     del where  # of which `of` knows
     return jnp.sum(widen(g) * _normal(x, of(x)), all_but_last(x))
@@ -162,18 +163,23 @@ def _config(x: jax.Array, epsilon: float) -> NormConfig:
     return NormConfig((x.ndim - 1,), 1, epsilon)
 
 
-def _short_statistics(x: jax.Array, epsilon: float) -> Statistics:
-    """Return the same where they need no correction, as part of the loop that uses them."""
+def _short_centre(x: jax.Array, epsilon: float) -> Centre:
+    """Return mean and factor where they need no correction, as part of the loop that uses them."""
     wide = widen(x)
     mean = jnp.mean(wide, -1, keepdims=True)
     variance = jnp.mean(jnp.square(wide - mean), -1, keepdims=True)
-    return Statistics(mean, None, lax.rsqrt(variance + epsilon), variance)
+    return mean, lax.rsqrt(variance + epsilon), None
 
 
-def _normal(x: jax.Array, of_x: Statistics) -> jax.Array:
+def _centre(of_x: Statistics) -> Centre:
+    return of_x.mean, of_x.factor, of_x.rest
+
+
+def _normal(x: jax.Array, centre: Centre) -> jax.Array:
     """Return (x - mean) / sqrt(variance + epsilon)."""
-    normal = (widen(x) - of_x.mean) * of_x.factor
-    return normal if of_x.rest is None else normal - of_x.rest * of_x.factor
+    mean, factor, rest = centre
+    normal = (widen(x) - mean) * factor
+    return normal if rest is None else normal - rest * factor
 
 
 def _shared_by_channels(x: jax.Array, where: jax.Array | None) -> jax.Array:
@@ -214,7 +220,7 @@ def rms_norm(x: jax.Array, scale: jax.Array | None = None, *, epsilon: float = 1
       Zhang and Sennrich 2019, arXiv:1910.07467.
     """
     x, scale = canonical_arrays(x, ("scale", scale, 1.0))
-    return _compiled_rms_norm(x, scale, None, canonical_epsilon(epsilon))
+    return _compiled_rms_norm(x, scale, None, canonical_epsilon(epsilon, x.dtype))
 
 
 def _rms_norm_impl(
@@ -250,7 +256,7 @@ def _rms_norm_bwd(epsilon: float, residuals: Residuals, g: jax.Array) -> tuple[j
         return lax.rsqrt(jnp.mean(jnp.square(widen(x)), -1, keepdims=True) + epsilon)
 
     dx, dscale = (
-        unless_plain(plain, *(functools.partial(cotangent, of=of, where=where) for of in (short, corrected)), *arrays)
+        unless_plain(plain, [functools.partial(cotangent, of=of, where=where) for of in (short, corrected)], *arrays)
         for cotangent, arrays in (
             (_rms_norm_dx, (first_x, first_g, first_scale)),
             (_rms_norm_dscale, (second_x, second_g)),

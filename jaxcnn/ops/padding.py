@@ -34,7 +34,7 @@ import numpy as np
 from jax import lax
 
 from jaxcnn.algorithms import sparse
-from jaxcnn.ops._dtypes import as_array, as_static_number, widen
+from jaxcnn.ops._dtypes import as_array, as_static_number, require_normal, widen
 from jaxcnn.ops._rule import compiled
 from jaxcnn.ops._window import PaddingLike, Pairs, canonical_padding, spatial_rank_of
 
@@ -113,6 +113,8 @@ def _canonical_value(value: Any, dtype: Any) -> float:
         if whole:
             number = operator.index(value) if hasattr(value, "__index__") else int(number)  # floats have 53 bits
         fits = whole and low <= number <= high
+    if jnp.issubdtype(dtype, jnp.floating):
+        require_normal("value", number, dtype)
     if not fits:
         raise ValueError(f"value (={value!r}) must be a number of the dtype of x (={dtype})")
     return number

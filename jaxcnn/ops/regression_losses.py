@@ -9,9 +9,10 @@ Derivation. de/dpredictions = 1 and de/dtargets = -1, so dpredictions = g f'(e) 
                     delta (|e| - delta / 2) beyond            -delta and delta
     log_cosh        f = log cosh e                       f' = tanh e                        keeps tanh e
 
-With q = e or +-delta, Huber's loss is q (e - q / 2) on either side. With t = tanh |e|, cosh^2 e = 1 / (1 - t^2), and
-exp |e| = cosh e (1 + t), so that log cosh e is -log(1 - t^2) / 2, which keeps its digits where e is small, and
-|e| - log(1 + t), which keeps them where it is large. All have f(0) = 0: what is masked counts as an error of 0.
+With q = e or +-delta, Huber's loss is q (e - q / 2) on either side, and e^2 / 2 where delta is infinite. With
+t = tanh |e|, cosh^2 e = 1 / (1 - t^2), and exp |e| = cosh e (1 + t), so that log cosh e is -log(1 - t^2) / 2, which
+keeps its digits where e is small, and |e| - log(1 + t), which keeps them where it is large. All have f(0) = 0: what is
+masked counts as an error of 0.
 
 Kinks: |e| has the slope 0 at 0, and at NaN. Huber's slope has the derivative 1 where |e| = delta.
 
@@ -21,10 +22,12 @@ References: Goodfellow, Bengio and Courville 2016, "Deep learning", section 5.5;
 location parameter"; Chen et al. 2019, "Log hyperbolic cosine loss improves variational auto-encoder".
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.ops._dtypes import as_static_number
+from jaxcnn.ops._dtypes import accumulation_dtype, as_static_number
 from jaxcnn.ops._error_loss import error_loss, operands
 
 
@@ -217,10 +220,12 @@ def huber_loss(
     References:
       Huber 1964, "Robust estimation of a location parameter".
     """
-    number = as_static_number("delta", delta)
+    predictions, targets, where, reduction = operands(predictions, targets, where, reduction)
+    number = as_static_number("delta", delta, predictions.dtype)
     if not number > 0:
         raise ValueError(f"delta (={delta!r}) must be above 0")
-    return _huber_loss(*operands(predictions, targets, where, reduction), number)
+    largest = float(jnp.finfo(accumulation_dtype(predictions.dtype)).max)
+    return _huber_loss(predictions, targets, where, reduction, number if number <= largest else math.inf)
 
 
 def _clipped(error: jax.Array, delta: float) -> jax.Array:
@@ -229,6 +234,8 @@ def _clipped(error: jax.Array, delta: float) -> jax.Array:
 
 
 def _huber_impl(error: jax.Array, delta: float) -> jax.Array:
+    if math.isinf(delta):
+        return error * error / 2  # an infinite error, too, where q (e - q / 2) is inf - inf
     q = _clipped(error, delta)
     return q * (error - q / 2)
 

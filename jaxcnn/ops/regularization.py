@@ -181,7 +181,7 @@ def stochastic_depth(
 
 def _drop(layer: str, x: jax.Array, rate: Any, shape: Shape, key: Any, deterministic: Any) -> jax.Array:
     """Check what the layers have in common, and drop where a mask of `shape`, which broadcasts to that of x, is 0."""
-    number = as_static_number("rate", rate)
+    number = as_static_number("rate", rate, x.dtype)
     if not 0 <= number <= 1:
         raise ValueError(f"rate (={rate!r}) must lie in [0, 1]")
     if not isinstance(deterministic, bool):

@@ -76,7 +76,7 @@ def local_response_norm(x: jax.Array, size: int, alpha: float = 1e-4, beta: floa
         raise ValueError(f"x shape (={x.shape}) must be [..., C]")
     (size,) = canonical_ints("size", size, 1)
     config = ResponseConfig(
-        size, as_static_number("alpha", alpha), as_static_number("beta", beta), as_static_number("k", k)
+        size, *(as_static_number(n, v, x.dtype) for n, v in (("alpha", alpha), ("beta", beta), ("k", k)))
     )
     if not config.alpha >= 0:
         raise ValueError(f"alpha (={alpha!r}) must be at least 0")

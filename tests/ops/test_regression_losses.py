@@ -102,3 +102,18 @@ def test_delta_is_positive_and_static(delta):
         jaxcnn.huber_loss(Z, delta=delta)
     with pytest.raises(TypeError, match=r"delta \(=.*\) must be a static number"):
         jax.jit(lambda d: jaxcnn.huber_loss(Z, delta=d))(1.0)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+def test_huber_at_infinity(dtype):
+    """With an infinite delta the loss is e^2 / 2 for all e; beyond a finite one it has the slope delta."""
+    e = jnp.array([jnp.inf, -jnp.inf, 3.0, 0.0, jnp.nan], dtype)
+    for delta, slope in ((jnp.inf, jnp.inf), (1e300, jnp.inf), (2.0, 2.0)):
+        loss, pull = jax.vjp(lambda e, delta=delta: jaxcnn.huber_loss(e, jnp.zeros_like(e), delta=delta), e)
+        at_3 = (4.5, 3.0) if delta > 3 else (4.0, 2.0)
+        (de,) = pull(jnp.ones_like(e))
+        assert loss.dtype == de.dtype == dtype
+        np.testing.assert_array_equal(loss.astype(jnp.float32), [np.inf, np.inf, at_3[0], 0, np.nan])
+        np.testing.assert_array_equal(de.astype(jnp.float32), [slope, -slope, at_3[1], 0, np.nan])
+    second = jax.vmap(jax.grad(jax.grad(lambda e: jaxcnn.huber_loss(e, delta=jnp.inf))))(jnp.array([jnp.inf, 3.0]))
+    np.testing.assert_array_equal(second, [1, 1])

@@ -1,0 +1,66 @@
+"""Options that are numbers: what the dtype of the array cannot hold is refused before it turns into a 0."""
+
+import inspect
+
+import jax.numpy as jnp
+import pytest
+
+import jaxcnn
+from jaxcnn import ops
+
+X, KERNEL = jnp.ones((2, 4, 4, 4)), jnp.ones((2, 2, 4, 4))
+LOGITS, LABELS = jnp.zeros((3, 4)), jnp.full((3, 4), 0.25)
+NORM = ["batch_norm", "layer_norm", "rms_norm", "instance_norm", "weight_standardization"]
+CALLS = {
+    **{(name, "epsilon"): (lambda e, x, name=name: getattr(jaxcnn, name)(x, epsilon=e)) for name in NORM},
+    ("group_norm", "epsilon"): lambda e, x: jaxcnn.group_norm(x, num_groups=2, epsilon=e),
+    ("weight_standardized_conv", "epsilon"): lambda e, x: jaxcnn.weight_standardized_conv(
+        x, KERNEL.astype(x.dtype), epsilon=e
+    ),
+    ("cosine_similarity", "epsilon"): lambda e, x: jaxcnn.cosine_similarity(x, x, epsilon=e),
+    ("cosine_distance", "epsilon"): lambda e, x: jaxcnn.cosine_distance(x, x, epsilon=e),
+    ("local_response_norm", "alpha"): lambda e, x: jaxcnn.local_response_norm(x, 3, alpha=e),
+    ("local_response_norm", "beta"): lambda e, x: jaxcnn.local_response_norm(x, 3, beta=e),
+    ("local_response_norm", "k"): lambda e, x: jaxcnn.local_response_norm(x, 3, k=e),
+    ("avg_pool", "divisor_override"): lambda e, x: jaxcnn.avg_pool(x, (2, 2), divisor_override=e),
+    ("celu", "alpha"): lambda e, x: jaxcnn.celu(x, e),
+    ("elu", "alpha"): lambda e, x: jaxcnn.elu(x, e),
+    ("leaky_relu", "negative_slope"): lambda e, x: jaxcnn.leaky_relu(x, e),
+    ("dropout", "rate"): lambda e, x: jaxcnn.dropout(x, e, deterministic=True),
+    ("spatial_dropout", "rate"): lambda e, x: jaxcnn.spatial_dropout(x, e, deterministic=True),
+    ("stochastic_depth", "rate"): lambda e, x: jaxcnn.stochastic_depth(x, e, "row", deterministic=True),
+    ("huber_loss", "delta"): lambda e, x: jaxcnn.huber_loss(x, x, delta=e),
+    ("pad", "value"): lambda e, x: jaxcnn.pad(x, 1, value=e),
+    ("sigmoid_focal_loss", "alpha"): lambda e, x: jaxcnn.sigmoid_focal_loss(x, x, alpha=e),
+    ("sigmoid_focal_loss", "gamma"): lambda e, x: jaxcnn.sigmoid_focal_loss(x, x, gamma=e),
+    ("softmax_cross_entropy", "label_smoothing"): lambda e, x: jaxcnn.softmax_cross_entropy(
+        LOGITS.astype(x.dtype), LABELS.astype(x.dtype), label_smoothing=e
+    ),
+    ("softmax_cross_entropy_with_integer_labels", "label_smoothing"): lambda e, x: (
+        jaxcnn.softmax_cross_entropy_with_integer_labels(
+            LOGITS.astype(x.dtype), jnp.zeros(3, jnp.int32), label_smoothing=e
+        )
+    ),
+}
+REFUSE_MORE = {("lp_pool", "norm"), ("squareplus", "b")}  # at least 1; at least 2^-60
+
+
+def test_every_option_that_is_a_number_is_tried():
+    found = {
+        (name, p.name)
+        for name, fn in vars(ops).items()
+        if inspect.isfunction(fn)
+        for p in inspect.signature(fn).parameters.values()
+        if "float" in str(p.annotation)
+    }
+    assert found == CALLS.keys() | REFUSE_MORE
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+@pytest.mark.parametrize(("op", "option"), CALLS)
+def test_a_number_that_is_rounded_to_0_is_refused(op, option, dtype):
+    x = X.astype(dtype)
+    for number in (1e-50, 1e-40, 1e-39):
+        with pytest.raises(ValueError, match=rf"{option} \(={number}\) must not be so small that \w+ has it as 0"):
+            CALLS[op, option](number, x)
+    CALLS[op, option](1.2e-38, x)
