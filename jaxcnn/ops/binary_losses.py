@@ -1,6 +1,7 @@
 """Losses of independent yes-or-no decisions, one value an element: a logit or score z and a label y.
 
-Binary cross entropy, with p = sigmoid(z) and the weight w of positive labels: L = -w y log p - (1 - y) log(1 - p).
+Binary cross entropy, with p = sigmoid(z) and the weight w of positive labels: L = -w y log p - (1 - y) log(1 - p). A
+weight of each element multiplies L, and so g; an element of weight 0 takes no part, where the loss is infinite too.
 
 Derivation. d log p / dz = 1 - p and d log(1 - p) / dz = -p, so
 
@@ -27,6 +28,7 @@ from jaxcnn.ops._axes import as_mask, of_rank
 from jaxcnn.ops._binary_loss import Denied, binary_loss
 from jaxcnn.ops._dtypes import as_floating
 from jaxcnn.ops._losses import as_real, canonical_reduction, with_labels
+from jaxcnn.ops._softmax import unmasked
 
 
 def sigmoid_binary_cross_entropy(
@@ -34,6 +36,7 @@ def sigmoid_binary_cross_entropy(
     labels: jax.Array,
     *,
     pos_weight: Any = None,
+    weight: Any = None,
     where: jax.Array | None = None,
     reduction: str = "none",
 ) -> jax.Array:
@@ -42,14 +45,17 @@ def sigmoid_binary_cross_entropy(
     For classes that do not exclude each other; `softmax_cross_entropy` is the one for a choice among classes.
 
     Math:
-      L = -pos_weight labels log p - (1 - labels) log(1 - p), p = sigmoid(logits), 0 log 0 = 0.
-      VJP: dlogits = g ((1 - labels) p - pos_weight labels (1 - p)), dlabels = g (log(1 - p) - pos_weight log p).
+      L = weight (-pos_weight labels log p - (1 - labels) log(1 - p)), p = sigmoid(logits), 0 log 0 = 0.
+      VJP: dlogits = g weight ((1 - labels) p - pos_weight labels (1 - p)),
+      dlabels = g weight (log(1 - p) - pos_weight log p).
 
     Args:
       logits: floating, any shape.
       labels: probabilities from 0 to 1, or bools or integers 0 and 1; one number, or of the shape of logits, or 1
         along axes to repeat them along.
       pos_weight: what positive labels weigh, a number for each class for example, broadcastable to logits; None is 1.
+      weight: what each element weighs, broadcastable to logits; None is 1. A mean divides by the number of elements all
+        the same, as torch's.
       where: bool, broadcastable to logits; elements where it is False take no part.
       reduction: "none", "sum", or "mean", which divides by the number of elements that take part.
 
@@ -57,10 +63,10 @@ def sigmoid_binary_cross_entropy(
       An array of the shape of logits, or one number; in the dtype of logits (of labels, where that is wider).
 
     Gradient:
-      Smooth; finite at infinite logits, where 0 log 0 has the gradient 0. pos_weight has none.
+      Smooth; finite at infinite logits, where 0 log 0 has the gradient 0. pos_weight and weight have none.
 
     Raises:
-      TypeError: logits are not floating, labels or pos_weight are complex, or where is not bool.
+      TypeError: logits are not floating, labels, pos_weight or weight are complex, or where is not bool.
       ValueError: the shapes do not fit, or there is no such reduction.
 
     Example:
@@ -72,25 +78,38 @@ def sigmoid_binary_cross_entropy(
       Goodfellow, Bengio and Courville 2016, "Deep learning", section 6.2.2.
     """
     logits, labels = with_labels(as_floating("logits", logits), "labels", labels, number=True)
-    constants = ()
-    if pos_weight is not None:
-        constants = (of_rank("pos_weight", as_real("pos_weight", pos_weight), logits.shape),)
+    weights = tuple(
+        None if given is None else of_rank(name, as_real(name, given), logits.shape)
+        for name, given in (("pos_weight", pos_weight), ("weight", weight))
+    )
     mask, reduction = as_mask(where, logits.shape), canonical_reduction(reduction)
-    return _sigmoid_binary_cross_entropy(logits, labels, constants, mask, reduction)
+    return _sigmoid_binary_cross_entropy(logits, labels, weights, mask, reduction)
 
 
-def _bce(z: jax.Array, y: jax.Array, pos_weight: jax.Array | None = None) -> jax.Array:
-    weight = y if pos_weight is None else pos_weight.astype(y.dtype) * y
-    denied = Denied.of(z, weight, 1 - y)
+def _bce(z: jax.Array, y: jax.Array, pos_weight: jax.Array | None, weight: jax.Array | None) -> jax.Array:
+    if weight is not None:
+        z, y, weight = _weighed(z, y, weight)
+        return weight * _bce(z, y, pos_weight, None)
+    yes = y if pos_weight is None else pos_weight.astype(y.dtype) * y
+    denied = Denied.of(z, yes, 1 - y)
     softplus = jnp.log1p(denied.e)
     if pos_weight is not None:
-        softplus = (weight + (1 - y)) * softplus
+        softplus = (yes + (1 - y)) * softplus
     return softplus + denied.d * denied.distance
 
 
+def _weighed(z: jax.Array, y: jax.Array, weight: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return a logit and a label, 0 where their weight is 0, and the weight in their dtype."""
+    counted = weight != 0
+    return unmasked(counted, z), unmasked(counted, y), weight.astype(z.dtype)
+
+
 def _bce_cotangents(
-    g: jax.Array, z: jax.Array, y: jax.Array, pos_weight: jax.Array | None = None
+    g: jax.Array, z: jax.Array, y: jax.Array, pos_weight: jax.Array | None, weight: jax.Array | None
 ) -> tuple[jax.Array, jax.Array]:
+    if weight is not None:
+        z, y, weight = _weighed(z, y, weight)
+        g = g * weight
     if pos_weight is None:
         denied = Denied.of(z, y, 1 - y)
         return g * denied.slope(y, 1 - y), -g * denied.z

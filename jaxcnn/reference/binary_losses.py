@@ -13,6 +13,7 @@ def sigmoid_binary_cross_entropy(
     labels: jax.Array,
     *,
     pos_weight: Any = None,
+    weight: Any = None,
     where: jax.Array | None = None,
     reduction: str = "none",
 ) -> jax.Array:
@@ -22,7 +23,10 @@ def sigmoid_binary_cross_entropy(
         positive = -y * jax.nn.log_sigmoid(z)
         if pos_weight is not None:
             positive *= jnp.broadcast_to(jax.lax.stop_gradient(jnp.asarray(pos_weight, z.dtype)), z.shape)
-        return positive - (1.0 - y) * jax.nn.log_sigmoid(-z)
+        loss = positive - (1.0 - y) * jax.nn.log_sigmoid(-z)
+        if weight is None:
+            return loss
+        return loss * jnp.broadcast_to(jax.lax.stop_gradient(jnp.asarray(weight, z.dtype)), z.shape)
 
     return elementwise(cross_entropy, (logits, rescaled(labels, logits)), where, reduction)
 

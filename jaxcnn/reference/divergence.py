@@ -12,9 +12,11 @@ def kl_divergence(
     axis: int | tuple[int, ...] | None = -1,
     where: jax.Array | None = None,
     *,
+    log_target: bool = False,
     reduction: str = "none",
 ) -> jax.Array:
     """Compute the divergence from the targets; the autodiff twin of `jaxcnn.kl_divergence`."""
     where = over_classes(where, log_predictions, axis)
-    loss = targets * (jnp.where(targets == 0, jnp.zeros_like(targets), jnp.log(targets)) - log_predictions)
+    t, log_t = (jnp.exp(targets), targets) if log_target else (targets, jnp.log(targets))
+    loss = t * (jnp.where(t == 0, jnp.zeros_like(t), log_t) - log_predictions)
     return reduced(jnp.sum(loss, axis, where=where), reduction, counted(where, log_predictions, axis))

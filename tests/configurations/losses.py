@@ -49,6 +49,8 @@ def elementwise(op, rng):
         options["delta"] = float(rng.choice([1 / 64, 1 / 16, 0.25, 1]))
     if op == "sigmoid_binary_cross_entropy" and rng.random() < 0.5:
         options["pos_weight"] = exact(rng, shape[int(rng.integers(len(shape) + 1)) :])
+    if op == "sigmoid_binary_cross_entropy" and rng.random() < 0.5:
+        options["weight"] = exact(rng, [1 if rng.random() < 0.25 else n for n in shape])
     if op == "sigmoid_focal_loss":
         options |= {"alpha": [None, 0.25, 0.5, 1.0][rng.integers(4)], "gamma": float(rng.choice([0, 0.5, 1, 2, 3.5]))}
     return Case(op, "drawn", inputs, options)
@@ -77,7 +79,8 @@ def over_classes(op, rng):
         options["epsilon"] = float(rng.choice([0.0, 0.25]))
         return Case(op, "drawn", (Normal(shape), Normal(shape)), options)
     if op == "kl_divergence":
-        return Case(op, "drawn", (Normal(shape), Uniform(shape)), options)
+        options["log_target"] = bool(rng.random() < 0.5)
+        return Case(op, "drawn", (Normal(shape), (Normal if options["log_target"] else Uniform)(shape)), options)
     options["label_smoothing"] = float(rng.choice([0, 0, 0.125, 0.5, 1]))
     if rng.random() < 0.5:
         options["class_weights"] = exact(rng, classes) + 1 / 8

@@ -78,9 +78,31 @@ def test_labels_of_other_dtypes_and_shapes():
     with jax.numpy_dtype_promotion("standard"):
         assert cross_entropy(z, jnp.ones((2, 3), jnp.float32)).dtype == jnp.float32
     assert cross_entropy(z, jnp.ones((2, 3), bool)).dtype == jnp.bfloat16
-    with jax.numpy_rank_promotion("allow"):
-        dlabels = jax.grad(lambda y: cross_entropy(z, y).sum())(jnp.zeros(3, jnp.bfloat16))
-    np.testing.assert_array_equal(dlabels, [-2, -2, -2])
+    dlabels = jax.grad(lambda y: cross_entropy(z, y).sum())(jnp.zeros((1, 3), jnp.bfloat16))
+    np.testing.assert_array_equal(dlabels, [[-2, -2, -2]])
+    dlabel = jax.grad(lambda y: cross_entropy(z, y).sum())(jnp.zeros((), jnp.bfloat16))  # one for all
+    assert dlabel == -6
+
+
+def test_weights_of_elements():
+    """An element of weight 0 takes no part, where its loss is infinite or nan too; a mean counts it, as torch's does."""
+    z, y = jnp.array([0.0, INF, NAN, -1.0]), jnp.array([1.0, 0.0, 1.0, 0.0])
+    weight = jnp.array([3.0, 0.0, 0.0, 2.0])
+    value, pull = jax.vjp(lambda z, y: cross_entropy(z, y, weight=weight), z, y)
+    np.testing.assert_allclose(value, [3 * math.log(2), 0, 0, 2 * math.log1p(math.exp(-1))], rtol=1e-6)
+    dz, dy = pull(jnp.ones(4))
+    np.testing.assert_allclose(dz, [-1.5, 0, 0, 2 / (1 + math.e)], rtol=1e-6)
+    np.testing.assert_array_equal(dy, [0, 0, 0, 2])
+    mean = cross_entropy(z, y, weight=weight, reduction="mean")
+    np.testing.assert_allclose(mean, value.sum() / 4, rtol=1e-6)
+    hessian = jax.hessian(lambda z, y: jnp.sum(cross_entropy(z, y, weight=weight) ** 2), (0, 1))(z, y)
+    assert all(np.isfinite(block).all() for block in jax.tree.leaves(hessian))
+    both = cross_entropy(z[:1], y[:1], weight=(0.5,), pos_weight=4)
+    np.testing.assert_allclose(both, [2 * math.log(2)], rtol=1e-6)
+    a_row = cross_entropy(jnp.zeros((2, 2)), jnp.ones((2, 2)), weight=jnp.array([[1.0], [3.0]]))
+    np.testing.assert_allclose(a_row, math.log(2) * np.array([[1, 1], [3, 3]]), rtol=1e-6)
+    dweight = jax.grad(lambda w: cross_entropy(z[:1], y[:1], weight=w).sum())(jnp.ones(1))
+    np.testing.assert_array_equal(dweight, 0)
 
 
 def test_residuals_are_the_operands():
@@ -100,6 +122,8 @@ Z = jnp.ones((4, 5))
         (cross_entropy, (Z, 1j * Z), {}, TypeError, r"labels dtype \(=complex64\) must be real"),
         (cross_entropy, (Z, "yes"), {}, TypeError, r"labels \(='yes'\) must be an array of numbers"),
         (cross_entropy, (Z, Z), {"pos_weight": Z[:2]}, ValueError, r"pos_weight shape \(=\(2, 5\)\) must broadcast to \(4, 5\)"),
+        (cross_entropy, (Z, Z), {"weight": Z[:2]}, ValueError, r"weight shape \(=\(2, 5\)\) must broadcast to \(4, 5\)"),
+        (cross_entropy, (Z, Z), {"weight": 1j}, TypeError, r"weight dtype \(=complex64\) must be real"),
         (jaxcnn.hinge_loss, (Z.astype(int), Z), {}, TypeError, r"predictor_outputs dtype \(=int32\) must be a floating"),
         (jaxcnn.hinge_loss, (Z, Z[:3]), {}, ValueError, r"targets shape \(=\(3, 5\)\) must broadcast to \(4, 5\)"),
     ],

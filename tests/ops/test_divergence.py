@@ -48,6 +48,29 @@ def test_examples_may_be_masked_and_residuals_are_the_operands():
     assert checks.residuals(kl, q, t) == ["float32[2, 3]"] * 2
 
 
+def test_targets_may_be_logarithms():
+    """That of a probability of 0, -inf, takes no part; its gradient is 0, the limit of exp(s) (s + 1 - q)."""
+    q = jnp.array([-math.inf, math.log(0.5), math.log(0.5)])
+    s = jnp.array([-math.inf, math.log(0.25), math.log(0.75)])
+    value, gradients = jax.value_and_grad(lambda q, s: kl(q, s, log_target=True), (0, 1))(q, s)
+    assert value == pytest.approx(0.25 * math.log(0.5) + 0.75 * math.log(1.5))
+    np.testing.assert_allclose(gradients[0], [0, -0.25, -0.75], rtol=1e-6)
+    right = [0, 0.25 * (1 + math.log(0.5)), 0.75 * (1 + math.log(1.5))]
+    np.testing.assert_allclose(gradients[1], right, rtol=1e-5)
+    hessian = jax.hessian(lambda q, s: kl(q, s, log_target=True), (0, 1))(q, s)
+    right = np.diag([0, 0.25 * (2 + math.log(0.5)), 0.75 * (2 + math.log(1.5))])
+    np.testing.assert_allclose(hessian[1][1], right, rtol=1e-5)
+    np.testing.assert_allclose(hessian[0][1], np.diag([0, -0.25, -0.75]), rtol=1e-6)
+    rng = np.random.default_rng(0)
+    q, s = (jax.nn.log_softmax(jnp.asarray(rng.standard_normal((3, 4)), jnp.float32)) for _ in range(2))
+    theirs = optax.losses.kl_divergence_with_log_targets(q, s)
+    np.testing.assert_allclose(kl(q, s, log_target=True), theirs, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(kl(q, s, log_target=True), kl(q, jnp.exp(s)), rtol=1e-5, atol=1e-6)
+    assert checks.residuals(lambda q, s: kl(q, s, log_target=True), q, s) == ["float32[3, 4]"] * 2
+    with pytest.raises(TypeError, match=r"log_target \(=1\) must be a static bool"):
+        kl(q, s, log_target=1)
+
+
 @pytest.mark.parametrize(
     ("args", "error", "message"),
     [

@@ -104,9 +104,9 @@ def integer_cross_entropy(
     return over_examples(logits.shape, axis, where, reduction, of_example)
 
 
-def kl_divergence(log_predictions, targets, axis=-1, where=None, reduction="none"):
+def kl_divergence(log_predictions, targets, axis=-1, where=None, log_target=False, reduction="none"):
     """Add t_i (log t_i - q_i)."""
-    targets = np.broadcast_to(targets, log_predictions.shape)
+    targets = np.broadcast_to(np.exp(targets) if log_target else targets, log_predictions.shape)
 
     def of_example(n, present, classes):
         return math.fsum(
@@ -145,10 +145,10 @@ def huber(p, t, delta=1.0):
     return 0.5 * (p - t) ** 2 if abs(p - t) <= delta else delta * (abs(p - t) - 0.5 * delta)
 
 
-def binary_cross_entropy(z, y, pos_weight=1.0):
-    """Return the cross entropy of the sigmoid."""
+def binary_cross_entropy(z, y, pos_weight=1.0, weight=1.0):
+    """Return the cross entropy of the sigmoid, weighed."""
     p = 1 / (1 + math.exp(-z))
-    return -pos_weight * y * math.log(p) - (1 - y) * math.log(1 - p)
+    return weight * (-pos_weight * y * math.log(p) - (1 - y) * math.log(1 - p))
 
 
 def focal(z, y, alpha=None, gamma=2.0):
