@@ -13,23 +13,31 @@ Sum. y[o] is the sum of its taps, and tap t of output o receives g[o]. Both go b
 forwards and backwards, and windows that do not overlap need one block and no addition. Where taps lie `dilation` apart
 each is a block of its own.
 
+Long windows, of more than a few taps or blocks, are those of `long_windows`.
+
 Cost, for windows of K elements along each of D axes: D * K comparisons or additions an output instead of K^D; the
 indices of a maximum take one byte for each element of each axis' result while K <= 256.
 """
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxcnn.ops._window import dilated_size, output_size
+from jaxcnn.algorithms import long_windows
+from jaxcnn.algorithms._axis import Axis, column_of, pad_along, sum_taps
+from jaxcnn.algorithms._winners import first_winner, worst_of
+from jaxcnn.ops._window import dilated_size
 
 if TYPE_CHECKING:
     from jaxcnn.ops._window import PoolConfig
+
+FEW_TAPS = 8  # of a maximum, which are compared one after the other; `long_windows` does not wait for each
+FEW_BLOCKS = 8  # of a window, which are added one after the other
 
 
 def max_forward(x: jax.Array, config: "PoolConfig", minimum: bool = False) -> tuple[jax.Array, tuple[jax.Array, ...]]:
@@ -39,7 +47,9 @@ def max_forward(x: jax.Array, config: "PoolConfig", minimum: bool = False) -> tu
     """
     taps: list[jax.Array] = []
     for axis in reversed(range(1, x.ndim - 1)):
-        x, winner = _max_along(x, axis, _along(config, axis), minimum)
+        geometry = _along(config, axis)
+        along = _max_along if geometry.window <= FEW_TAPS else long_windows.max_forward
+        x, winner = along(x, axis, geometry, minimum)
         taps.insert(0, winner)
     return x, tuple(taps)
 
@@ -48,11 +58,14 @@ def max_dx(g: jax.Array, taps: Sequence[jax.Array], config: "PoolConfig") -> jax
     """Return the cotangent of x: every g at the winner of its window, added where windows overlap."""
     for axis, winner in enumerate(taps, start=1):
         geometry = _along(config, axis)
+        if len(geometry.blocks) > FEW_BLOCKS:
+            g = long_windows.max_dx(g, winner, axis, geometry)
+            continue
         if len(geometry.blocks) > 1:
             # XLA would find the winners anew for each block, unless a pad stands between: one window more, without g.
             low, high = geometry.padding
             geometry = geometry._replace(padding=(low, high + geometry.stride))
-            g, winner = _pad(g, axis, 0, 1), _pad(winner, axis, 0, 1)
+            g, winner = pad_along(g, axis, 0, 1), pad_along(winner, axis, 0, 1)
         blocks = []
         for block in geometry.blocks:
             numbers = np.array(block, winner.dtype).reshape(-1, *[1] * (g.ndim - axis - 1))
@@ -73,7 +86,7 @@ def max_positions(taps: Sequence[jax.Array], config: "PoolConfig") -> jax.Array:
     for axis in reversed(range(1, len(taps) + 1)):
         geometry, winner = _along(config, axis), taps[axis - 1]
         before, after = config.cropped[axis - 1]
-        first = column_of(np.asarray(_positions(0, geometry) + before, np.int32), axis, winner.ndim)
+        first = column_of(np.asarray(geometry.positions(0) + before, np.int32), axis, winner.ndim)
         if axis < len(taps):
             numbers = _at_winner(numbers, winner, axis, geometry)
         numbers = numbers + (winner.astype(jnp.int32) * geometry.dilation + first) * positions
@@ -85,8 +98,12 @@ def max_positions(taps: Sequence[jax.Array], config: "PoolConfig") -> jax.Array:
 def sum_forward(x: jax.Array, config: "PoolConfig") -> jax.Array:
     """Return the window sums of x `[N, *spatial, C]`, in the dtype of x."""
     for axis in range(1, x.ndim - 1):
-        sums = [_sum_taps(block, axis + 1) for block in _take_blocks(x, axis, _along(config, axis))]
-        x = functools.reduce(jnp.add, sums)
+        geometry = _along(config, axis)
+        if len(geometry.blocks) > FEW_BLOCKS:
+            x = long_windows.sum_forward(x, axis, geometry)
+        else:
+            sums = [sum_taps(block, axis + 1) for block in _take_blocks(x, axis, geometry)]
+            x = functools.reduce(jnp.add, sums)
     return x
 
 
@@ -94,6 +111,9 @@ def sum_dx(g: jax.Array, config: "PoolConfig") -> jax.Array:
     """Return the cotangent of x: at each element, the sum of the g whose window covers it."""
     for axis in range(1, g.ndim - 1):
         geometry = _along(config, axis)
+        if len(geometry.blocks) > FEW_BLOCKS:
+            g = long_windows.sum_dx(g, axis, geometry)
+            continue
         column = jnp.expand_dims(g, axis + 1)
         shapes = [(*g.shape[: axis + 1], len(block), *g.shape[axis + 1 :]) for block in geometry.blocks]
         g = _put_blocks([jnp.broadcast_to(column, shape) for shape in shapes], axis, geometry)
@@ -111,154 +131,75 @@ def window_counts(config: "PoolConfig", include_padding: bool = False) -> np.nda
         start, end = 0, geometry.size
         if include_padding:
             start, end = -geometry.padding[0], end + geometry.padding[1] - config.beyond[axis - 1]
-        taps = np.stack([_positions(t, geometry) for t in range(geometry.window)])
-        counts = counts[..., None] * np.sum((taps >= start) & (taps < end), 0)
+        before, below = (-(-(bound - geometry.positions(0)) // geometry.dilation) for bound in (start, end))
+        counts = counts[..., None] * (np.clip(below, 0, geometry.window) - np.clip(before, 0, geometry.window))
     return counts[..., None]
 
 
-def first_winner(
-    tap: Callable[[int], tuple[jax.Array, np.ndarray]], taps: int, minimum: bool = False
-) -> tuple[jax.Array, jax.Array]:
-    """Return the greatest of several taps, or the smallest, element by element, and its index.
-
-    The first of those that are equal wins, and before all others the first NaN.
-
-    Args:
-      tap: `tap(t)` returns the values of tap t, and where they count.
-      taps: how many there are.
-      minimum: whether to look for the smallest.
-    """
-    best, have = tap(0)
-    winner = lax.full(best.shape, 0, np.min_scalar_type(taps - 1))
-    for t in range(1, taps):
-        value, inside = tap(t)
-        takes = lax.lt(value, best) if minimum else lax.gt(value, best)
-        if jnp.issubdtype(best.dtype, jnp.floating):
-            takes = lax.bitwise_or(takes, lax.bitwise_and(lax.ne(value, value), lax.eq(best, best)))
-        if not have.all():
-            takes = takes | ~have
-        if not inside.all():
-            takes = takes & inside
-        best = lax.select(takes, value, best)
-        winner = lax.select(takes, lax.full_like(winner, t), winner)
-        have = have | inside
-    return best, winner
-
-
-class _Axis(NamedTuple):
-    """The windows along one axis."""
-
-    window: int
-    stride: int
-    padding: tuple[int, int]
-    size: int  # of the input
-    dilation: int
-
-    @property
-    def outputs(self) -> int:
-        return output_size(self.size, dilated_size(self.window, self.dilation), self.stride, self.padding)
-
-    @property
-    def blocks(self) -> list[range]:
-        """The taps of every block: at most `stride` of them, and the first a multiple of it; one if they are apart."""
-        length = self.stride if self.dilation == 1 else 1
-        return [range(t, min(t + length, self.window)) for t in range(0, self.window, length)]
-
-    def first(self, tap: int) -> int:
-        """Return where this tap of the first window is."""
-        return tap * self.dilation - self.padding[0]
-
-
-def _along(config: "PoolConfig", axis: int) -> _Axis:
+def _along(config: "PoolConfig", axis: int) -> Axis:
     """Return the geometry of axis `axis` of an array `[N, *spatial, C]`.
 
     A single window takes the stride that makes one block of its taps, whatever stride was asked for.
     """
     window, stride = config.window[axis - 1], config.strides[axis - 1]
     dilation, padding = config.dilation[axis - 1], config.padding[axis - 1]
-    geometry = _Axis(window, stride, padding, config.input_size[axis - 1], dilation)
+    geometry = Axis(window, stride, padding, config.input_size[axis - 1], dilation)
     if geometry.outputs > 1:
         return geometry
     room = geometry.size + sum(padding) - dilated_size(window, dilation) + 1
     return geometry._replace(stride=max(window, room))
 
 
-def _positions(t: int, geometry: _Axis) -> np.ndarray:
-    """Return where tap t of every window is; outside the input where that is padding."""
-    return np.arange(geometry.outputs) * geometry.stride + geometry.first(t)
-
-
-def _sum_taps(block: jax.Array, axis: int) -> jax.Array:
-    """Sum over `axis`: a few taps as additions, which fuse into one loop, many as one reduction."""
-    if block.shape[axis] > 8:
-        return jnp.sum(block, axis)
-    taps = [lax.index_in_dim(block, t, axis, keepdims=False) for t in range(block.shape[axis])]
-    return functools.reduce(jnp.add, taps)
-
-
-def _take_blocks(x: jax.Array, axis: int, geometry: _Axis) -> list[jax.Array]:
+def _take_blocks(x: jax.Array, axis: int, geometry: Axis) -> list[jax.Array]:
     """Return each block of taps as an array with the outputs along `axis` and the taps along the next."""
     extent = geometry.outputs * geometry.stride
     taken = []
     for taps in geometry.blocks:
         first = geometry.first(taps[0])
-        row = _pad(x, axis, -first, first + extent - geometry.size)
+        row = pad_along(x, axis, -first, first + extent - geometry.size)
         block = row.reshape(*x.shape[:axis], geometry.outputs, geometry.stride, *x.shape[axis + 1 :])
         taken.append(lax.slice_in_dim(block, 0, len(taps), axis=axis + 1))
     return taken
 
 
-def _put_blocks(blocks: Sequence[jax.Array], axis: int, geometry: _Axis) -> jax.Array:
+def _put_blocks(blocks: Sequence[jax.Array], axis: int, geometry: Axis) -> jax.Array:
     """Add each block to where `_take_blocks` took it from: its adjoint."""
     extent = geometry.outputs * geometry.stride
     rows = []
     for taps, block in zip(geometry.blocks, blocks, strict=True):
         first = geometry.first(taps[0])
-        full = _pad(block, axis + 1, 0, geometry.stride - len(taps))
+        full = pad_along(block, axis + 1, 0, geometry.stride - len(taps))
         row = full.reshape(*full.shape[:axis], extent, *full.shape[axis + 2 :])
-        rows.append(_pad(row, axis, first, geometry.size - first - extent))
+        rows.append(pad_along(row, axis, first, geometry.size - first - extent))
     return functools.reduce(jnp.add, rows)
 
 
-def _pad(x: jax.Array, axis: int, low: int, high: int, value: float = 0) -> jax.Array:
-    """Pad along one axis; a negative number crops."""
-    widths = [(0, 0, 0)] * x.ndim
-    widths[axis] = (low, high, 0)
-    return lax.pad(x, jnp.array(value, x.dtype), widths)
-
-
-def _take_tap(padded: jax.Array, t: int, axis: int, geometry: _Axis) -> jax.Array:
+def _take_tap(padded: jax.Array, t: int, axis: int, geometry: Axis) -> jax.Array:
     """Return tap t of every window, from the padded input."""
     start = t * geometry.dilation
     last = start + (geometry.outputs - 1) * geometry.stride + 1
     return lax.slice_in_dim(padded, start, last, geometry.stride, axis)
 
 
-def _max_along(x: jax.Array, axis: int, geometry: _Axis, minimum: bool) -> tuple[jax.Array, jax.Array]:
+def _max_along(x: jax.Array, axis: int, geometry: Axis, minimum: bool) -> tuple[jax.Array, jax.Array]:
     """Return the maxima of the windows along one axis, or the minima, and the winning taps."""
-    info = None if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype)
-    lowest, highest = (-jnp.inf, jnp.inf) if info is None else (info.min, info.max)
-    padded = _pad(x, axis, *geometry.padding, highest if minimum else lowest)
+    padded = pad_along(x, axis, *geometry.padding, worst_of(x.dtype, minimum))
 
     def tap(t: int) -> tuple[jax.Array, np.ndarray]:
-        position = _positions(t, geometry)
-        inside = (position >= 0) & (position < geometry.size)
+        inside = geometry.is_inside(geometry.positions(t))
         return _take_tap(padded, t, axis, geometry), column_of(inside, axis, x.ndim)
 
     return first_winner(tap, geometry.window, minimum)
 
 
-def _at_winner(x: jax.Array, winner: jax.Array, axis: int, geometry: _Axis) -> jax.Array:
+def _at_winner(x: jax.Array, winner: jax.Array, axis: int, geometry: Axis) -> jax.Array:
     """Return, for every output along `axis`, the element of x that is its winning tap."""
-    padded = _pad(x, axis, *geometry.padding)
+    padded = pad_along(x, axis, *geometry.padding)
+    if geometry.window > FEW_TAPS:
+        first = column_of(np.arange(geometry.outputs) * geometry.stride, axis, winner.ndim).astype(np.int32)
+        places = winner.astype(jnp.int32) * geometry.dilation + first
+        return jnp.take_along_axis(padded, places, axis, mode="clip")
     found = _take_tap(padded, 0, axis, geometry)
     for t in range(1, geometry.window):
         found = jnp.where(winner == t, _take_tap(padded, t, axis, geometry), found)
     return found
-
-
-def column_of(values: np.ndarray, axis: int, ndim: int) -> np.ndarray:
-    """Return `values`, one for each place along `axis`, as an array of rank `ndim`."""
-    shape = [1] * ndim
-    shape[axis] = -1
-    return values.reshape(shape)

@@ -22,9 +22,12 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxcnn.algorithms.long_windows import sliding_sum
 from jaxcnn.ops._dtypes import as_floating, as_static_number, widen
 from jaxcnn.ops._rule import compiled
 from jaxcnn.ops._window import canonical_ints
+
+FEW_TAPS = 8  # whose sum is written out; that of more is put together from sums of powers of two
 
 
 class ResponseConfig(NamedTuple):
@@ -90,6 +93,8 @@ def _window_sum(x: jax.Array, before: int, after: int) -> jax.Array:
     channels = x.shape[-1]
     before, after = min(before, channels), min(after, channels)
     padded = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(before, after)])
+    if before + after >= FEW_TAPS:
+        return sliding_sum(padded, x.ndim - 1, before + after + 1, channels)
     taps = [lax.slice_in_dim(padded, t, t + channels, axis=-1) for t in range(before + after + 1)]
     return functools.reduce(jnp.add, taps)
 
