@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 try:
+    import jax
+
     from jaxcnn._cli import fail, parse, print_line, require, run
-    from jaxcnn.benchmark import environment, plot, report, residuals, runs, tables
+    from jaxcnn.benchmark import against, environment, plot, report, residuals, runs, tables
     from jaxcnn.benchmark.cases import ROWS
     from jaxcnn.benchmark.measure import Effort, Measurement
     from jaxcnn.benchmark.peers import import_library
     from jaxcnn.benchmark.torch_peer import PeerError, TorchPeer
+    from jaxcnn.benchmark.worker import WorkerError
 except KeyboardInterrupt:  # the imports take a second or two
     sys.exit(130)
 
@@ -57,6 +60,11 @@ class Options:
 @dataclasses.dataclass
 class Ops(Options):
     """Time every layer: forward, each gradient, and all of them together."""
+
+    dtype: Literal["float32", "float64", "bfloat16", "float16"] = "float32"
+    """The dtype of all floating arrays."""
+    against: Path | None = None
+    """Time another checkout of this project instead, such as a git worktree, where its programs are other ones."""
 
 
 @dataclasses.dataclass
@@ -108,15 +116,20 @@ def main(options: Ops | Models | Scaling | Accelerate | Residuals) -> int:
     rich_console, rich_progress = require("rich.console", "rich.progress", extra="train")
     table: Any = type(options).__name__.lower()
     chosen = _check(options, table)
+    dtype = options.dtype if isinstance(options, Ops) else "float32"
     if options.xla_flags and os.environ.get("XLA_FLAGS") != options.xla_flags:
         _run_under(options.xla_flags)
     if table == "accelerate":
         _import_libraries(chosen)
+    if dtype == "float64":
+        jax.config.update("jax_enable_x64", True)
     progress = rich_console.Console(stderr=True)
+    if isinstance(options, Ops) and options.against is not None:
+        return _print_against(options, options.against, chosen, progress)
     with _peer(options) as peer:
         where = environment.describe() | {"torch": None if peer is None else peer.about}
         effort = Effort(options.repeats, options.seconds, options.best, options.eager)
-        measuring = runs.run(chosen, effort, peer, lambda line: progress.print(line, markup=False))
+        measuring = runs.run(chosen, effort, peer, lambda line: progress.print(line, markup=False), dtype)
         measurements: list[Measurement] = []
         for measurement in rich_progress.track(
             measuring, f"timing {table}", total=len(chosen), console=progress, transient=True
@@ -136,6 +149,39 @@ def main(options: Ops | Models | Scaling | Accelerate | Residuals) -> int:
         title = f"{table}, {where['cpu']}, {where['cores']} cores, jax {where['jax']} on {where['platform']}"
         plot.save(options.plot, measurements, title)
         print_line(f"wrote {options.plot}")
+    return 0
+
+
+def _print_against(options: Ops, folder: Path, chosen: Sequence[runs.Item], progress: Any) -> int:
+    """Compare with another checkout, print its table, and return the exit status."""
+    (rich_progress,) = require("rich.progress", extra="train")
+    effort = Effort(options.repeats, options.seconds, best=False, eager=False)
+    found: list[against.Comparison] = []
+    try:
+        with against.Checkout(folder, options.dtype) as other:
+            pairs = [(item.row.name, item.part) for item in chosen]
+            comparing = against.compare(pairs, other, options.dtype, effort)
+            for one in rich_progress.track(
+                comparing, "timing both checkouts", total=len(chosen), console=progress, transient=True
+            ):
+                found.append(one)
+                if options.json is not None:
+                    document = _head("ops", options) | {
+                        "summary": against.summary(found),
+                        "rows": [dataclasses.asdict(comparison) for comparison in found],
+                    }
+                    options.json.write_text(json.dumps(document, indent=1) + "\n")
+    except WorkerError as error:
+        fail(f"--against (={folder}): {error}", status=1)
+    _print_grid(against.HEADINGS, [one.cells for one in found], f"{options.dtype}; '=': the same program")
+    facts = against.summary(found)
+    print_line(f"{facts['same']} of {facts['parts']} parts are the same program")
+    for name, heading in (("not compared", "not compared"), ("slower", "slower than the other checkout")):
+        print_line(f"{heading}: {len(facts[name])}")
+        for line in facts[name]:
+            print_line(f"  {line}")
+    if options.json is not None:
+        print_line(f"wrote {options.json}")
     return 0
 
 
@@ -168,6 +214,11 @@ def _check(options: Options, table: runs.Table) -> list[runs.Item]:
         fail(f"--seconds (={options.seconds}) must be at least 0")
     if table == "accelerate" and options.peer != "none":
         fail(f"--peer (={options.peer}) must be none: it has none of the networks of other libraries")
+    if isinstance(options, Ops) and options.against is not None:
+        if not (options.against / "jaxcnn" / "__init__.py").is_file():
+            fail(f"--against (={options.against}) must be a checkout of this project, with a folder jaxcnn")
+        if options.peer != "none" or options.plot is not None or options.markdown:
+            fail(f"--against (={options.against}) must stand without --peer, --plot and --markdown")
     if options.plot is not None:
         require("matplotlib.figure", extra="plot")
     for name, path in (("--json", options.json), ("--plot", options.plot)):
@@ -226,11 +277,20 @@ def _peer(options: Options) -> Iterator[TorchPeer | None]:
 
 def _document(table: str, where: dict[str, Any], options: Options, measurements: list[Measurement]) -> dict[str, Any]:
     return {
-        "command": table,
+        **_head(table, options),
         **where,
-        "options": {key: str(value) if isinstance(value, Path) else value for key, value in vars(options).items()},
         "summary": report.summary(measurements),
         "rows": [measurement.to_dict() for measurement in measurements],
+    }
+
+
+def _head(table: str, options: Options) -> dict[str, Any]:
+    """Return what every document begins with."""
+    return {
+        "command": table,
+        "dtype": options.dtype if isinstance(options, Ops) else "float32",
+        **environment.describe(),
+        "options": {key: str(value) if isinstance(value, Path) else value for key, value in vars(options).items()},
     }
 
 

@@ -178,9 +178,10 @@ def relative_error(results: Any, judges: Any, *, as_whole: bool = False) -> floa
       judges: a tree of the same structure.
       as_whole: take both maxima over all arrays.
     """
-    pairs = list(zip(jax.tree.leaves(results), jax.tree.leaves(judges), strict=True))
-    differences = [float(np.max(np.abs(np.asarray(a) - np.asarray(b)), initial=0.0)) for a, b in pairs]
-    sizes = [float(np.max(np.abs(np.asarray(b)), initial=0.0)) for _, b in pairs]
+    sides = ([np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(tree)] for tree in (results, judges))
+    pairs = list(zip(*sides, strict=True))
+    differences = [float(np.max(np.abs(a - b), initial=0.0)) for a, b in pairs]
+    sizes = [float(np.max(np.abs(b), initial=0.0)) for _, b in pairs]
     if as_whole:
         differences, sizes = [max(differences)], [max(sizes)]
     quotients = [d / s if s else float(d > 0) for d, s in zip(differences, sizes, strict=True)]

@@ -44,9 +44,15 @@ def part_function(row: Row, part: str, ops: Any) -> Callable[..., Any]:
     return function if part == "forward" else gradient
 
 
-def part_args(row: Row, part: str) -> list[Any]:
-    """Return the arrays on which a part is timed: those of the row, after the incoming cotangent if there is one."""
-    arrays = [jnp.asarray(array) for array in row.arrays()]
+def part_args(row: Row, part: str, dtype: str = "float32") -> list[Any]:
+    """Return the arrays on which a part is timed: those of the row, after the incoming cotangent if there is one.
+
+    Args:
+      row: the layer.
+      part: one of `row.parts`.
+      dtype: of the floating arrays; float64 must be switched on in JAX.
+    """
+    arrays = [jnp.asarray(a, dtype if np.issubdtype(a.dtype, np.floating) else a.dtype) for a in row.arrays()]
     if part == "forward":
         return arrays
     y = jax.eval_shape(row.function(plain.row_layers(jaxcnn.reference)), *arrays)

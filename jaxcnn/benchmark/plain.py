@@ -35,26 +35,27 @@ def _normalize(x: jax.Array, axes: tuple[int, ...], scale: jax.Array, bias: jax.
 
 
 def row_layers(ops: Any) -> SimpleNamespace:
-    """Return all layers of the rows: those of `ops`, without statistics, with floating indices; a scan, a vmap.
+    """Return all layers of the rows: those of `ops`, without statistics, with floating indices; scans, a vmap.
 
     Args:
       ops: `jaxcnn.ops` or `jaxcnn.reference`.
     """
     more = {
         "batch_norm": lambda x, scale, bias: ops.batch_norm(x, scale, bias)[0],
-        "max_pool_with_indices": _with_float_indices(ops.max_pool_with_indices),
-        "adaptive_max_pool_with_indices": _with_float_indices(ops.adaptive_max_pool_with_indices),
+        "max_pool_with_indices": _with_float_indices(ops, "max_pool_with_indices"),
+        "adaptive_max_pool_with_indices": _with_float_indices(ops, "adaptive_max_pool_with_indices"),
+        "conv_lstm": lambda x, kernel: conv_lstm(ops, x, kernel),
         "conv_in_scan": lambda x, kernels: conv_in_scan(ops, x, kernels),
         "dkernel_by_example": lambda x, g, window: dkernel_by_example(ops, x, g, window),
     }
     return SimpleNamespace(**{**vars(ops), **more})
 
 
-def _with_float_indices(pool: Callable[..., Any]) -> Callable[..., tuple[jax.Array, jax.Array]]:
+def _with_float_indices(ops: Any, name: str) -> Callable[..., tuple[jax.Array, jax.Array]]:
     """Return a pool whose results have a cotangent each, that of the indices without effect."""
 
     def call(x: jax.Array, **options: Any) -> tuple[jax.Array, jax.Array]:
-        y, indices = pool(x, **options)
+        y, indices = getattr(ops, name)(x, **options)
         return y, indices.astype(y.dtype)
 
     return call
@@ -102,3 +103,38 @@ def conv_in_scan(ops: Any, x: jax.Array, kernels: jax.Array) -> jax.Array:
 def _conv_step(conv: Callable[..., jax.Array]) -> Callable[..., tuple[jax.Array, None]]:
     """Return the body of the scan, the same one in each call: JAX compiles a scan again for a new one."""
     return lambda y, kernel: (conv(y, kernel), None)
+
+
+def conv_lstm(ops: Any, x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Apply a convolutional LSTM to the frames of videos, and return its state after the last one.
+
+    Math:
+      i, f, o, u = conv([x_t, h], kernel) in four parts of the channels; c = sigmoid(f) c + sigmoid(i) tanh(u);
+      h = sigmoid(o) tanh(c).
+
+    Args:
+      ops: where `conv` comes from.
+      x: `[N, steps, *spatial, C_in]`.
+      kernel: `[*window, C_in + C, 4 C]`.
+
+    References:
+      Shi et al. 2015, "Convolutional LSTM network", arXiv:1506.04214.
+    """
+    return _conv_lstm_of(ops.conv)(x, kernel)
+
+
+@functools.cache
+def _conv_lstm_of(conv: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+    """Return the compiled network, the same one in each call: JAX compiles a scan again for a new body."""
+
+    def apply(x: jax.Array, kernel: jax.Array) -> jax.Array:
+        def step(state: tuple[jax.Array, jax.Array], frame: jax.Array) -> tuple[tuple[jax.Array, jax.Array], None]:
+            c, h = state
+            i, f, o, u = jnp.split(conv(jnp.concatenate([frame, h], -1), kernel), 4, -1)
+            c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(u)
+            return (c, jax.nn.sigmoid(o) * jnp.tanh(c)), None
+
+        empty = jnp.zeros((x.shape[0], *x.shape[2:-1], kernel.shape[-1] // 4), x.dtype)
+        return lax.scan(step, (empty, empty), jnp.moveaxis(x, 1, 0))[0][1]
+
+    return jax.jit(apply)

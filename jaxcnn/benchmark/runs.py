@@ -47,21 +47,31 @@ def network_parts(network: Network) -> tuple[str, ...]:
     return ("step", "hvp") if network.name == "LeNet" else ("step",)
 
 
-def subject_of(row: Row | Network, part: str) -> Subject:
-    """Return the functions and the arrays of a part of a row."""
+def subject_of(row: Row | Network, part: str, dtype: str = "float32") -> Subject:
+    """Return the functions and the arrays of a part of a row.
+
+    Args:
+      row: the row.
+      part: one of its parts.
+      dtype: of the floating arrays of a layer; networks have float32.
+    """
     if isinstance(row, Network):
         make, args = parts.NETWORK_PARTS[part], parts.network_args(row, part)
         manual, jax_grad = make(row, jaxcnn.ops), make(row, jaxcnn.reference)
         shapes = ",".join(map(str, args[2].shape))
         return Subject(row.name, part, shapes, int(args[2].size), manual, jax_grad, args, as_whole=True)
     manual, jax_grad = (parts.part_function(row, part, ops) for ops in (jaxcnn.ops, jaxcnn.reference))
-    args: Any = parts.part_args(row, part)
+    args: Any = parts.part_args(row, part, dtype)
     work = int(args[part != "forward"].size)
     return Subject(row.name, part, row.shapes, work, manual, jax_grad, args)
 
 
 def run(
-    chosen: Sequence[Item], effort: Effort, peer: TorchPeer | None, warn: Callable[[str], None]
+    chosen: Sequence[Item],
+    effort: Effort,
+    peer: TorchPeer | None,
+    warn: Callable[[str], None],
+    dtype: str = "float32",
 ) -> Iterator[Measurement]:
     """Measure items, one after the other.
 
@@ -70,6 +80,7 @@ def run(
       effort: how much time to spend on each.
       peer: PyTorch, or None; it knows no networks of other libraries.
       warn: is called with a line where PyTorch cannot do an item.
+      dtype: of the floating arrays of layers.
     """
     for item in chosen:
         if isinstance(item.row, Peer):
@@ -78,7 +89,7 @@ def run(
         prepared = None
         if peer is not None:
             try:
-                prepared = peer.prepare(item.table, item.row.name, item.part)
+                prepared = peer.prepare(item.table, item.row.name, item.part, dtype)
             except PeerError as error:
                 warn(f"{item.row.name}, {item.part}: {error}")
-        yield measure(subject_of(item.row, item.part), effort, prepared)
+        yield measure(subject_of(item.row, item.part, dtype), effort, prepared)

@@ -24,7 +24,9 @@ from jaxcnn.benchmark.torch_layers import TorchLayers
 FORMATS = ("channels_last", "contiguous")
 
 
-def row_call(torch: Any, row: Row, part: str, layout: str, device: str = "cpu") -> Callable[[], Any]:
+def row_call(
+    torch: Any, row: Row, part: str, layout: str, device: str = "cpu", dtype: str = "float32"
+) -> Callable[[], Any]:
     """Return a part of a row as a function without arguments.
 
     A cotangent of a linear layer needs no forward pass and is timed without; all others with.
@@ -35,12 +37,14 @@ def row_call(torch: Any, row: Row, part: str, layout: str, device: str = "cpu") 
       part: one of `row.parts`.
       layout: one of `FORMATS`.
       device: "cpu" or "cuda".
+      dtype: of the floating arrays.
     """
     function, wanted = row.function(TorchLayers(torch)), row.wanted(part)
     tensors = [
         _lay_out(torch.from_numpy(array).to(device), given.name, layout, "input_dilation" in row.options)
         for given, array in zip(row.inputs, row.arrays(), strict=True)
     ]
+    tensors = [t.to(getattr(torch, dtype)) if t.is_floating_point() else t for t in tensors]
     tensors = [t.long() if given.kind == "classes" else t for given, t in zip(row.inputs, tensors, strict=True)]
     if part == "forward":
 
@@ -166,7 +170,7 @@ class _Worker:
             (network,) = (network for network in NETWORKS if network.name == request["row"])
             return network_call(self._torch, network, request["part"], layout, self._device)
         (row,) = (row for row in ROWS + SCALING if row.name == request["row"])
-        return row_call(self._torch, row, request["part"], layout, self._device)
+        return row_call(self._torch, row, request["part"], layout, self._device, request.get("dtype", "float32"))
 
     def _time(self, call: Callable[[], Any], calls: int) -> float:
         if calls > 1:

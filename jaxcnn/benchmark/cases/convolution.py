@@ -58,4 +58,6 @@ ROWS: tuple[Row, ...] = (
         window=(3, 3),
     ),
     Row("1x1 in scan", "conv_in_scan", (Input("x", (16, 32, 32, 64)), Input("kernels", (8, 1, 1, 64, 64)))),
+    Row("3x3 in scan", "conv_in_scan", (Input("x", (4, 16, 16, 32)), Input("kernels", (4, 3, 3, 32, 32)))),
+    row("ConvLSTM 3x3", "conv_lstm", (4, 4, 16, 16, 16), Input("kernel", (3, 3, 32, 64))),
 )
