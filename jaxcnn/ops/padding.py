@@ -106,6 +106,7 @@ def pad(x: jax.Array, padding: PaddingLike, mode: str = "constant", *, value: fl
 def _canonical_value(value: Any, dtype: Any) -> float:
     number = as_static_number("value", value)
     if jnp.issubdtype(dtype, jnp.floating):
+        require_normal("value", number, dtype)
         fits = not math.isfinite(number) or abs(number) <= float(jnp.finfo(dtype).max)
     else:
         low, high = (0, 1) if dtype == jnp.bool_ else (int(jnp.iinfo(dtype).min), int(jnp.iinfo(dtype).max))
@@ -113,8 +114,6 @@ def _canonical_value(value: Any, dtype: Any) -> float:
         if whole:
             number = operator.index(value) if hasattr(value, "__index__") else int(number)  # floats have 53 bits
         fits = whole and low <= number <= high
-    if jnp.issubdtype(dtype, jnp.floating):
-        require_normal("value", number, dtype)
     if not fits:
         raise ValueError(f"value (={value!r}) must be a number of the dtype of x (={dtype})")
     return number
