@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.ops._layout import channels_last, from_channels_last
@@ -15,10 +16,13 @@ from jaxcnn.ops._window import (
     PaddingLike,
     Pairs,
     PoolConfig,
+    canonical_int,
     canonical_ints,
     canonical_padding,
     ceil_mode_high,
     dilated_size,
+    is_empty,
+    output_size,
 )
 
 
@@ -42,8 +46,8 @@ def run_pool(
       TypeError: an argument has the wrong type.
       ValueError: shapes and arguments do not fit each other.
     """
-    x = channels_last(x, dimension_numbers)
-    window = canonical_sizes("window_shape", window_shape, x)
+    given, x = x, channels_last(x, dimension_numbers)
+    window = canonical_sizes("window_shape", window_shape, given)
     require_all_spatial("window_shape", window, x, dimension_numbers)
     rank = len(window)
     strides = canonical_ints("strides", 1 if strides is None else strides, rank)
@@ -53,21 +57,49 @@ def run_pool(
     extents = tuple(map(dilated_size, window, dilation))
     if max(extents) > LARGEST_SIZE:
         raise ValueError(f"window_dilation (={window_dilation!r}) must leave a window at most {LARGEST_SIZE} elements")
-    pairs = canonical_padding(padding, x.shape[-rank - 1 : -1], extents, strides, ceil_mode=ceil_mode)
+    pairs = canonical_padding(
+        padding, x.shape[-rank - 1 : -1], extents, strides, ceil_mode=ceil_mode, may_be_empty=True
+    )
     cropped = tuple((max(-low, 0), max(-high, 0)) for low, high in pairs)
     pairs = tuple((max(low, 0), max(high, 0)) for low, high in pairs)
     flat = _crop(merge_batch(x, rank + 1), cropped)
     size, beyond = flat.shape[1:-1], (0,) * rank
     if ceil_mode:
-        highs = tuple(map(ceil_mode_high, size, extents, strides, pairs))
+        highs = tuple(
+            high if is_empty((n,)) else ceil_mode_high(n, extent, stride, (low, high))
+            for n, extent, stride, (low, high) in zip(size, extents, strides, pairs, strict=True)
+        )
         beyond = tuple(max(new - high, 0) for new, (_, high) in zip(highs, pairs, strict=True))
         pairs = tuple((low, new) for new, (low, _) in zip(highs, pairs, strict=True))
     config = PoolConfig(window, strides, pairs, size, dilation, beyond, cropped)
+    outputs = tuple(
+        max(n, 0) if is_empty((m,)) else n
+        for m, n in zip(size, map(output_size, size, extents, strides, pairs), strict=True)
+    )
 
     def returned(y: jax.Array) -> jax.Array:
         return from_channels_last(split_batch(y, x.shape[: -rank - 1]), dimension_numbers)
 
+    if is_empty(outputs):
+        return jax.tree.map(returned, _without_windows(pool, flat, config, extents, outputs, *static))
     return jax.tree.map(returned, pool(flat, config, *static))
+
+
+def _without_windows(
+    pool: Callable[..., Any], x: jax.Array, config: PoolConfig, extents: Ints, outputs: Ints, *static: Any
+) -> Any:
+    """Return the results of a pool of x without positions along an axis: of the one window of a stand-in, none."""
+    axes = tuple(range(1, x.ndim - 1))
+    nothing = jnp.sum(x, axes, keepdims=True, dtype=x.dtype)
+    stand_in = jnp.broadcast_to(nothing, (x.shape[0], *extents, x.shape[-1]))
+    none = ((0, 0),) * len(axes)
+    whole = config._replace(padding=none, input_size=extents, beyond=(0,) * len(axes), cropped=none)
+
+    def emptied(y: jax.Array) -> jax.Array:
+        axis = 1 + outputs.index(0)
+        return jnp.broadcast_to(lax.slice_in_dim(y, 0, 0, axis=axis), (x.shape[0], *outputs, x.shape[-1]))
+
+    return jax.tree.map(emptied, pool(stand_in, whole, *static))
 
 
 def _crop(x: jax.Array, cropped: Pairs) -> jax.Array:
@@ -85,16 +117,16 @@ def one_window(spatial: Ints) -> PoolConfig:
     return PoolConfig(spatial, ones, no_pairs, spatial, dilation=ones, beyond=zeros, cropped=no_pairs)
 
 
-def spatial_sizes(x: jax.Array, spatial_rank: int | None) -> Ints:
-    """Return the sizes of the spatial axes of x, for a pool over all positions.
+def spatial_sizes(x: jax.Array, spatial_rank: int | None, given: jax.Array) -> Ints:
+    """Return the sizes of the spatial axes of x, for a pool over all positions; `given` is x as the user has it.
 
     Raises:
       TypeError: spatial_rank is not an int.
       ValueError: x has no such axes, or one without elements.
     """
-    rank = x.ndim - 2 if spatial_rank is None else canonical_ints("spatial_rank", spatial_rank, 1)[0]
+    rank = x.ndim - 2 if spatial_rank is None else canonical_int("spatial_rank", spatial_rank)
     if not 1 <= rank <= x.ndim - 1:
-        raise ValueError(f"spatial_rank (={rank}) must be 1 to {x.ndim - 1} for x of shape {x.shape}")
+        raise ValueError(f"spatial_rank (={rank}) must be 1 to {x.ndim - 1} for x of shape {given.shape}")
     spatial = x.shape[-rank - 1 : -1]
     require_positions("x", spatial)
     return spatial

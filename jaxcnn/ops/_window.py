@@ -54,6 +54,11 @@ def dilated_size(size: int, dilation: int) -> int:
     return (size - 1) * dilation + 1 if size > 0 else 0
 
 
+def is_empty(sizes: Ints) -> bool:
+    """Return whether one of some sizes is 0; a symbolic one is not."""
+    return any(isinstance(size, int) and size == 0 for size in sizes)
+
+
 def output_size(size: int, window: int, stride: int, padding: tuple[int, int]) -> int:
     """Return the number of window positions; `size` and `window` are the dilated extents."""
     return (size + sum(padding) - window) // stride + 1
@@ -89,6 +94,21 @@ def canonical_ints(name: str, value: Any, rank: int, minimum: int = 1) -> Ints:
     return ints
 
 
+def canonical_int(name: str, value: Any, minimum: int = 1) -> int:
+    """Return `value` as an int.
+
+    Raises:
+      TypeError: it is no static int.
+      ValueError: it is below `minimum`.
+    """
+    if not _is_int(value):
+        raise TypeError(f"{name} (={value!r}) must be an int")
+    number = _as_int(name, value)
+    if number < minimum:
+        raise ValueError(f"{name} (={value!r}) must be at least {minimum}")
+    return number
+
+
 def canonical_padding(
     padding: PaddingLike,
     sizes: Ints,
@@ -97,6 +117,7 @@ def canonical_padding(
     *,
     ceil_mode: bool = False,
     continued: bool = False,
+    may_be_empty: bool = False,
 ) -> Pairs:
     """Return `padding` as (low, high) pairs, one a spatial axis; `sizes` and `windows` are the dilated extents.
 
@@ -105,7 +126,8 @@ def canonical_padding(
     "REVERSE_CAUSAL" after it; an int pads every side; an int in a sequence pads both sides of its axis; a pair is
     (low, high), and a negative one crops. In ceil_mode a window may miss up to stride - 1 elements after the input.
     Where the input can be `continued` by other values than one, these names are known too: "CIRCULAR", "REFLECT" and
-    "REPLICATE" add the elements of "SAME" at stride 1.
+    "REPLICATE" add the elements of "SAME" at stride 1. Where axes of the input `may_be_empty`, the result has no
+    elements along these that the padding does not give.
 
     Raises:
       TypeError: `padding` has none of these forms.
@@ -123,6 +145,8 @@ def canonical_padding(
             )
         if size + low + high > LARGEST_SIZE:
             raise ValueError(f"padding (={padding!r}) must leave spatial axis {axis} at most {LARGEST_SIZE} elements")
+        if may_be_empty and is_empty((size,)):
+            continue
         if size + low + high + (stride - 1 if ceil_mode else 0) < window:
             raise ValueError(
                 f"the window's extent (={window}) must not exceed the padded input's (={size + low + high}) "

@@ -88,8 +88,9 @@ def adaptive_avg_pool(x: jax.Array, output_size: Any, *, dimension_numbers: str 
     References:
       He, Zhang, Ren and Sun 2014, arXiv:1406.4729.
     """
-    x = channels_last(as_floating("x", x), dimension_numbers)
-    config = adaptive_config(x, output_size, dimension_numbers)
+    given = as_floating("x", x)
+    x = channels_last(given, dimension_numbers)
+    config = adaptive_config(x, output_size, dimension_numbers, given)
     if config.window is not None:
         y = avg_pool(x, config.window, config.window)
     else:
@@ -161,8 +162,9 @@ def adaptive_max_pool(x: jax.Array, output_size: Any, *, dimension_numbers: str 
     References:
       He, Zhang, Ren and Sun 2014, arXiv:1406.4729.
     """
-    x = channels_last(as_numbers("x", x), dimension_numbers)
-    config = adaptive_config(x, output_size, dimension_numbers)
+    given = as_numbers("x", x)
+    x = channels_last(given, dimension_numbers)
+    config = adaptive_config(x, output_size, dimension_numbers, given)
     if config.window == config.input_size:
         rank = len(config.output_size)
         y = jnp.expand_dims(global_max_pool(x, spatial_rank=rank), tuple(range(x.ndim - 1 - rank, x.ndim - 1)))
@@ -195,18 +197,17 @@ _adaptive_max_pool.defvjp(_adaptive_max_pool_fwd, _adaptive_max_pool_bwd)
 _compiled_adaptive_max_pool = compiled(_adaptive_max_pool, "adaptive_max_pool", static_argnums=(1,))
 
 
-def adaptive_config(x: jax.Array, output_size: Any, dimension_numbers: str | None) -> AdaptiveConfig:
-    """Return the sizes, with that of x for every None.
+def adaptive_config(x: jax.Array, output_size: Any, dimension_numbers: str | None, given: jax.Array) -> AdaptiveConfig:
+    """Return the sizes, with that of x for every None; `given` is x as the user has it, for errors.
 
     Raises:
       TypeError: output_size is no sequence of ints.
       ValueError: output_size does not fit x, or x has an empty spatial axis.
     """
-    given = output_size
-    if isinstance(given, list | tuple) and len(given) < x.ndim:
-        spatial = x.shape[-len(given) - 1 : -1]
-        given = tuple(size if out is None else out for out, size in zip(given, spatial, strict=True))
-    sizes = canonical_sizes("output_size", given, x)
+    if isinstance(output_size, list | tuple) and len(output_size) < x.ndim:
+        spatial = x.shape[-len(output_size) - 1 : -1]
+        output_size = tuple(size if out is None else out for out, size in zip(output_size, spatial, strict=True))
+    sizes = canonical_sizes("output_size", output_size, given)
     require_all_spatial("output_size", sizes, x, dimension_numbers)
     input_size = x.shape[-len(sizes) - 1 : -1]
     require_positions("x", input_size)

@@ -35,7 +35,7 @@ import jax.numpy as jnp
 from jaxcnn.algorithms._products import product
 from jaxcnn.ops._dtypes import as_channels, as_floating, canonical_precision, channel_row, require_same_dtype, widen
 from jaxcnn.ops._rule import compiled
-from jaxcnn.ops._window import canonical_ints
+from jaxcnn.ops._window import canonical_int
 
 
 class Residuals(NamedTuple):
@@ -99,7 +99,7 @@ def squeeze_excite(
       Hu, Shen and Sun 2018, "Squeeze-and-excitation networks", arXiv:1709.01507.
     """
     x = as_floating("x", x)
-    rank = x.ndim - 2 if spatial_rank is None else canonical_ints("spatial_rank", spatial_rank, 1)[0]
+    rank = x.ndim - 2 if spatial_rank is None else canonical_int("spatial_rank", spatial_rank)
     if not 1 <= rank <= x.ndim - 1:
         raise ValueError(f"spatial_rank (={rank}) must be 1 to {x.ndim - 1} for x of shape {x.shape}")
     if 0 in x.shape[-rank - 1 : -1]:

@@ -184,8 +184,9 @@ def global_avg_pool(
     References:
       Lin, Chen and Yan 2013, arXiv:1312.4400.
     """
-    x = channels_last(as_floating("x", x), dimension_numbers)
-    config = one_window(spatial_sizes(x, spatial_rank))
+    given = as_floating("x", x)
+    x = channels_last(given, dimension_numbers)
+    config = one_window(spatial_sizes(x, spatial_rank, given))
     rank = len(config.window)
     return split_batch(_compiled_global_avg_pool(merge_batch(x, rank + 1), config), x.shape[: -rank - 1])
 

@@ -27,12 +27,24 @@ import functools
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from jaxcnn.algorithms import choice
 from jaxcnn.ops._dtypes import as_floating, canonical_precision, canonical_preferred, require_same_dtype
 from jaxcnn.ops._layout import Layout, conv_layout, permuted, transpose
 from jaxcnn.ops._rule import compiled, merge_batch, split_batch
-from jaxcnn.ops._window import ConvConfig, PaddingLike, canonical_ints, canonical_padding, continuation, dilated_size
+from jaxcnn.ops._window import (
+    ConvConfig,
+    Ints,
+    PaddingLike,
+    canonical_int,
+    canonical_ints,
+    canonical_padding,
+    continuation,
+    conv_output_size,
+    dilated_size,
+    is_empty,
+)
 from jaxcnn.ops.linear import bias_add
 from jaxcnn.ops.padding import pad
 
@@ -62,7 +74,8 @@ def conv(
       dkernel is the convolution of x with g, dilated by strides; dbias is the sum of g over all but channels.
 
     Args:
-      x: `[*batch, *spatial, C_in]`, floating, with any number of leading batch axes, none included.
+      x: `[*batch, *spatial, C_in]`, floating, with any number of leading batch axes, none included; batch and spatial
+        axes may be empty.
       kernel: `[*window, C_in / feature_group_count, C_out]`, in the dtype of x; its rank gives the spatial rank.
       bias: `[C_out]` or None, in the dtype of x or of the output.
       strides: an int, or one for each spatial axis; at least 1, as the dilations are.
@@ -113,9 +126,15 @@ def conv(
         feature_group_count=feature_group_count,
         precision=canonical_precision(precision),
         preferred_element_type=canonical_preferred(preferred_element_type, x.dtype),
+        shown=(x.shape, kernel.shape),
     )
+    if bias is not None:
+        bias = as_floating("bias", bias)
+        channels = kernel.shape[-1 if layout is None else layout.kernel[-1]]
+        if bias.shape != (channels,):
+            raise ValueError(f"bias shape (={bias.shape}) must be [C] for {channels} output channels")
     mode = continuation(padding)
-    if layout is not None or mode is not None:
+    if layout is not None or mode is not None or is_empty(x.shape[1 - kernel.ndim :]):
         return _compiled_rearranged(x, kernel, bias, config, layout, mode)
     y = _compiled_conv(merge_batch(x, kernel.ndim - 1), kernel, config)
     y = split_batch(y, x.shape[: 1 - kernel.ndim])
@@ -133,8 +152,9 @@ def conv_config(
     feature_group_count: int,
     precision: Any,
     preferred_element_type: Any,
+    shown: tuple[Ints, Ints] | None = None,
 ) -> ConvConfig:
-    """Return the canonical configuration of a convolution.
+    """Return the canonical configuration of a convolution; `shown` are the shapes for errors, where the user's differ.
 
     Raises:
       TypeError: an argument has the wrong type.
@@ -145,9 +165,13 @@ def conv_config(
         raise ValueError(f"kernel shape (={kernel_shape}) must be [*window, C_in / groups, C_out] with a spatial axis")
     if len(x_shape) < rank + 1:
         raise ValueError(f"x shape (={x_shape}) must end in {rank} spatial axes and the channels, as the kernel's")
-    if min(kernel_shape) < 1 or min(x_shape[-rank - 1 :]) < 1:
-        raise ValueError(f"x shape (={x_shape}) and kernel shape (={kernel_shape}) must have no empty axis but batch")
-    (groups,) = canonical_ints("feature_group_count", feature_group_count, 1)
+    if is_empty((*kernel_shape, x_shape[-1])):
+        x_shape, kernel_shape = shown or (x_shape, kernel_shape)
+        raise ValueError(
+            f"x shape (={x_shape}) and kernel shape (={kernel_shape}) must have no empty axis but batch and the "
+            "positions of x"
+        )
+    groups = canonical_int("feature_group_count", feature_group_count)
     c_in, (c_kernel, c_out) = x_shape[-1], kernel_shape[-2:]
     if c_in % groups:
         raise ValueError(f"feature_group_count (={groups}) must divide the input channels (={c_in})")
@@ -163,7 +187,7 @@ def conv_config(
     kernel_dilation = canonical_ints("kernel_dilation", kernel_dilation, rank)
     sizes = tuple(map(dilated_size, x_shape[-rank - 1 : -1], input_dilation))
     windows = tuple(map(dilated_size, kernel_shape[:-2], kernel_dilation))
-    pairs = canonical_padding(padding, sizes, windows, strides, continued=True)
+    pairs = canonical_padding(padding, sizes, windows, strides, continued=True, may_be_empty=True)
     if continuation(padding) is not None and max(input_dilation) > 1:
         raise ValueError(f"input_dilation (={input_dilation}) must be 1 where padding (={padding!r}) continues x")
     return ConvConfig(strides, pairs, input_dilation, kernel_dilation, groups, precision, preferred_element_type)
@@ -216,6 +240,17 @@ def continued(x: jax.Array, config: ConvConfig, mode: str | None) -> tuple[jax.A
     return pad(x, config.padding, mode), config._replace(padding=((0, 0),) * len(config.padding))
 
 
+def _of_nothing(x: jax.Array, kernel: jax.Array, config: ConvConfig) -> jax.Array:
+    """Return the convolution of x without positions: no elements, or 0 where windows lie in the padding.
+
+    All sums are empty, and so are those of both gradients: that of the kernel is 0.
+    """
+    spatial = range(x.ndim - kernel.ndim + 1, x.ndim - 1)
+    sizes = conv_output_size(tuple(x.shape[axis] for axis in spatial), kernel.shape[:-2], config)
+    y = jnp.sum(x, (*spatial, x.ndim - 1), keepdims=True).astype(config.preferred_element_type or x.dtype)
+    return jnp.broadcast_to(y, (*x.shape[: spatial[0]], *(max(size, 0) for size in sizes), kernel.shape[-1]))
+
+
 def conv_rearranged(
     x: jax.Array, kernel: jax.Array, bias: jax.Array | None, config: ConvConfig, layout: Layout | None, mode: str | None
 ) -> jax.Array:
@@ -223,9 +258,12 @@ def conv_rearranged(
     if layout is not None:
         x, kernel = transpose(x, layout.x), transpose(kernel, layout.kernel)
     batch = x.shape[: 1 - kernel.ndim]
-    x, config = continued(x, config, mode)
-    result: Any = _conv(merge_batch(x, kernel.ndim - 1), kernel, config)
-    y = split_batch(result, batch)
+    if is_empty(x.shape[1 - kernel.ndim :]):
+        y = _of_nothing(x, kernel, config)
+    else:
+        x, config = continued(x, config, mode)
+        result: Any = _conv(merge_batch(x, kernel.ndim - 1), kernel, config)
+        y = split_batch(result, batch)
     y = y if bias is None else bias_add(y, bias)
     return y if layout is None else transpose(y, layout.y)
 

@@ -15,7 +15,7 @@ import jax
 from jaxcnn.ops._norm import all_but_last, canonical_arrays, canonical_epsilon
 from jaxcnn.ops._rule import compiled
 from jaxcnn.ops._statistics import NormConfig
-from jaxcnn.ops._window import canonical_ints
+from jaxcnn.ops._window import canonical_int
 from jaxcnn.ops.batch_norms import normalize_channels
 
 
@@ -64,7 +64,7 @@ def group_norm(
       Wu and He 2018, arXiv:1803.08494.
     """
     x, scale, bias = canonical_arrays(x, ("scale", scale, 1.0), ("bias", bias, 0.0))
-    (groups,) = canonical_ints("num_groups", num_groups, 1)
+    groups = canonical_int("num_groups", num_groups)
     if x.shape[-1] % groups:
         raise ValueError(f"num_groups (={groups}) must divide the channels of x (={x.shape[-1]})")
     config = NormConfig(_spatial_axes(x, spatial_rank, 0), groups, canonical_epsilon(epsilon, x.dtype))
@@ -167,7 +167,7 @@ def _spatial_axes(x: jax.Array, spatial_rank: Any, least: int) -> tuple[int, ...
       TypeError: spatial_rank is not an int.
       ValueError: x has no such axes, or they are empty.
     """
-    rank = max(x.ndim - 2, 0) if spatial_rank is None else canonical_ints("spatial_rank", spatial_rank, 1, 0)[0]
+    rank = max(x.ndim - 2, 0) if spatial_rank is None else canonical_int("spatial_rank", spatial_rank, 0)
     if not least <= rank <= x.ndim - 1:
         raise ValueError(f"spatial_rank (={rank}) must be {least} to {x.ndim - 1} for x of shape {x.shape}")
     axes = tuple(range(x.ndim - 1 - rank, x.ndim - 1))

@@ -66,8 +66,9 @@ def adaptive_max_pool_with_indices(
     References:
       He, Zhang, Ren and Sun 2014, arXiv:1406.4729.
     """
-    x = channels_last(as_numbers("x", x), dimension_numbers)
-    config = adaptive_config(x, output_size, dimension_numbers)
+    given = as_numbers("x", x)
+    x = channels_last(given, dimension_numbers)
+    config = adaptive_config(x, output_size, dimension_numbers, given)
     if config.window is not None:
         results = max_pool_with_indices(x, config.window, config.window)
     else:

@@ -170,8 +170,9 @@ def max_unpool(
     x, indices = as_numbers("x", x), as_indices("indices", indices)
     if indices.shape != x.shape:
         raise ValueError(f"indices shape (={indices.shape}) must equal x shape (={x.shape})")
+    given = x
     x, indices = channels_last(x, dimension_numbers), channels_last(indices, dimension_numbers)
-    sizes = canonical_sizes("output_size", output_size, x)
+    sizes = canonical_sizes("output_size", output_size, given)
     require_all_spatial("output_size", sizes, x, dimension_numbers)
     rank = len(sizes)
     require_positions("x", x.shape[-rank - 1 : -1])

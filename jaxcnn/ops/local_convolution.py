@@ -30,7 +30,7 @@ from jax import lax
 from jaxcnn.algorithms._taps import put, take, taps_of
 from jaxcnn.ops._dtypes import accumulation_dtype, as_floating, canonical_precision, require_same_dtype, widen
 from jaxcnn.ops._rule import compiled, merge_batch, split_batch
-from jaxcnn.ops._window import ConvConfig, Ints, PaddingLike, continuation, conv_output_size
+from jaxcnn.ops._window import ConvConfig, Ints, PaddingLike, continuation, conv_output_size, is_empty
 from jaxcnn.ops.convolution import continued, conv_config
 from jaxcnn.ops.linear import bias_add
 
@@ -86,6 +86,8 @@ def conv_local(
     rank, odd = divmod(kernel.ndim - 2, 2)
     if rank < 1 or odd:
         raise ValueError(f"kernel shape (={kernel.shape}) must be [*spatial_out, *window, C_in, C_out]")
+    if is_empty(x.shape[-rank - 1 :]):
+        raise ValueError(f"x shape (={x.shape}) must have no empty axis but batch")
     config = conv_config(
         x.shape,
         kernel.shape[rank:],

@@ -208,8 +208,9 @@ def global_max_pool(
     References:
       Oquab, Bottou, Laptev and Sivic 2015.
     """
-    x = channels_last(as_numbers("x", x), dimension_numbers)
-    spatial = spatial_sizes(x, spatial_rank)
+    given = as_numbers("x", x)
+    x = channels_last(given, dimension_numbers)
+    spatial = spatial_sizes(x, spatial_rank, given)
     rank = len(spatial)
     return split_batch(_compiled_global_max_pool(merge_batch(x, rank + 1), spatial), x.shape[: -rank - 1])
 

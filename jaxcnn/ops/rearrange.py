@@ -24,7 +24,7 @@ import jax
 
 from jaxcnn.ops._dtypes import as_array
 from jaxcnn.ops._rule import compiled
-from jaxcnn.ops._window import Ints, canonical_ints, spatial_rank_of
+from jaxcnn.ops._window import Ints, canonical_int, canonical_ints, spatial_rank_of
 
 Order = Literal["DCR", "CRD"]
 
@@ -60,7 +60,7 @@ def flatten(x: jax.Array, *, batch_rank: int = 1) -> jax.Array:
       LeCun et al. 1998, "Gradient-based learning applied to document recognition".
     """
     x = as_array(x)
-    (rank,) = canonical_ints("batch_rank", batch_rank, 1, minimum=0)
+    rank = canonical_int("batch_rank", batch_rank, minimum=0)
     if rank > x.ndim:
         raise ValueError(f"batch_rank (={rank}) must not exceed the rank of x (shape {x.shape})")
     return _compiled_flatten(x, x.shape, rank)

@@ -27,7 +27,7 @@ import numpy as np
 
 from jaxcnn.ops._dtypes import as_floating, as_static_number, widen
 from jaxcnn.ops._rule import compiled
-from jaxcnn.ops._window import canonical_ints
+from jaxcnn.ops._window import canonical_int, canonical_ints
 
 Shape = tuple[int, ...]
 
@@ -121,7 +121,7 @@ def spatial_dropout(
       Tompson et al. 2015, "Efficient object localization using convolutional networks", arXiv:1411.4280.
     """
     x = as_floating("x", x)
-    rank = x.ndim - 2 if spatial_rank is None else canonical_ints("spatial_rank", spatial_rank, 1)[0]
+    rank = x.ndim - 2 if spatial_rank is None else canonical_int("spatial_rank", spatial_rank)
     if not 1 <= rank <= x.ndim - 1:
         raise ValueError(f"spatial_rank (={rank}) must be 1 to {x.ndim - 1} for x of shape {x.shape}")
     return _drop("spatial_dropout", x, rate, (*x.shape[: -rank - 1], *(1,) * rank, x.shape[-1]), key, deterministic)
@@ -172,7 +172,7 @@ def stochastic_depth(
     x = as_floating("x", x)
     if not isinstance(mode, str) or mode not in ("batch", "row"):
         raise ValueError(f'mode (={mode!r}) must be "batch" or "row"')
-    (rank,) = canonical_ints("batch_rank", batch_rank, 1, minimum=0)
+    rank = canonical_int("batch_rank", batch_rank, minimum=0)
     if rank > x.ndim:
         raise ValueError(f"batch_rank (={rank}) must not exceed the rank of x (shape {x.shape})")
     rows = rank if mode == "row" else 0

@@ -25,7 +25,7 @@ from jax import lax
 from jaxcnn.algorithms.long_windows import sliding_sum
 from jaxcnn.ops._dtypes import as_floating, as_static_number, widen
 from jaxcnn.ops._rule import compiled
-from jaxcnn.ops._window import canonical_ints
+from jaxcnn.ops._window import canonical_int
 
 FEW_TAPS = 8  # whose sum is written out; that of more is put together from sums of powers of two
 
@@ -77,7 +77,7 @@ def local_response_norm(x: jax.Array, size: int, alpha: float = 1e-4, beta: floa
     x = as_floating("x", x)
     if x.ndim < 1:
         raise ValueError(f"x shape (={x.shape}) must be [..., C]")
-    (size,) = canonical_ints("size", size, 1)
+    size = canonical_int("size", size)
     config = ResponseConfig(
         size, *(as_static_number(n, v, x.dtype) for n, v in (("alpha", alpha), ("beta", beta), ("k", k)))
     )

@@ -24,7 +24,16 @@ import jax
 
 from jaxcnn.ops._dtypes import as_floating
 from jaxcnn.ops._layout import conv_layout, transpose
-from jaxcnn.ops._window import Ints, PaddingLike, Pairs, canonical_ints, canonical_padding, dilated_size
+from jaxcnn.ops._window import (
+    Ints,
+    PaddingLike,
+    Pairs,
+    canonical_int,
+    canonical_ints,
+    canonical_padding,
+    dilated_size,
+    is_empty,
+)
 from jaxcnn.ops.convolution import conv
 
 
@@ -96,10 +105,11 @@ def conv_transpose(
     if not isinstance(transpose_kernel, bool):
         raise TypeError(f"transpose_kernel (={transpose_kernel!r}) must be a static bool")
     layout = None if dimension_numbers is None else conv_layout(dimension_numbers, x.ndim, kernel.ndim)
+    shown = x.shape, kernel.shape
     if layout is not None:
         x, kernel = transpose(x, layout.x), transpose(kernel, layout.kernel)
     strides, kernel_dilation, pairs = transposed_padding(
-        x.shape, kernel.shape, strides, padding, kernel_dilation, output_padding, output_shape
+        x.shape, kernel.shape, strides, padding, kernel_dilation, output_padding, output_shape, shown
     )
     y = conv(
         x,
@@ -123,8 +133,11 @@ def transposed_padding(
     kernel_dilation: Any,
     output_padding: Any,
     output_shape: Any,
+    shown: tuple[Ints, Ints] | None = None,
 ) -> tuple[Ints, Ints, Pairs]:
     """Return strides, kernel dilation and the padding of the dilated input, one entry a spatial axis.
+
+    `shown` are the shapes for errors, where the user's differ.
 
     Raises:
       TypeError: an argument has the wrong type.
@@ -135,8 +148,12 @@ def transposed_padding(
         raise ValueError(
             f"kernel shape (={kernel_shape}) must be [*window, C_in / groups, C_out] for x of shape {x_shape}"
         )
-    if min(kernel_shape) < 1 or min(x_shape[-rank - 1 :]) < 1:
-        raise ValueError(f"x shape (={x_shape}) and kernel shape (={kernel_shape}) must have no empty axis but batch")
+    if is_empty((*kernel_shape, x_shape[-1])):
+        x_shape, kernel_shape = shown or (x_shape, kernel_shape)
+        raise ValueError(
+            f"x shape (={x_shape}) and kernel shape (={kernel_shape}) must have no empty axis but batch and the "
+            "positions of x"
+        )
     strides = canonical_ints("strides", strides, rank)
     kernel_dilation = canonical_ints("kernel_dilation", kernel_dilation, rank)
     extra = canonical_ints("output_padding", output_padding, rank, minimum=0)
@@ -150,7 +167,8 @@ def transposed_padding(
     if isinstance(padding, str):
         pairs = _adjoint_padding(padding.upper(), sizes, windows, strides, output_shape)
     else:
-        pairs = canonical_padding(padding, tuple(map(dilated_size, sizes, strides)), windows, (1,) * rank)
+        spread = tuple(map(dilated_size, sizes, strides))
+        pairs = canonical_padding(padding, spread, windows, (1,) * rank, may_be_empty=True)
     padded = tuple((low, high + more) for (low, high), more in zip(pairs, extra, strict=True))
     return strides, kernel_dilation, padded
 
@@ -161,14 +179,17 @@ def _adjoint_padding(name: str, sizes: Ints, windows: Ints, strides: Ints, outpu
         raise ValueError(f'padding (={name!r}) must be "SAME", "VALID", an int, ints or pairs')
     if output_shape is None:
         outputs = tuple(
-            size * stride + (max(window - stride, 0) if name == "VALID" else 0)
+            size * stride + (max(window - stride, 0) if name == "VALID" and not is_empty((size,)) else 0)
             for size, window, stride in zip(sizes, windows, strides, strict=True)
         )
     else:
         outputs = canonical_ints("output_shape", output_shape, len(sizes))
-    forward = canonical_padding(name, outputs, windows, strides)
+    forward = canonical_padding(name, outputs, windows, strides, may_be_empty=True)
     pairs = []
     for output, (low, high), size, window, stride in zip(outputs, forward, sizes, windows, strides, strict=True):
+        if is_empty((size,)) and is_empty((output,)):
+            pairs.append((0, 0))
+            continue
         if (output + low + high - window) // stride + 1 != size:
             raise ValueError(
                 f"output_shape (={output_shape!r}) must be one that a {name} convolution brings back to {sizes}"
@@ -179,7 +200,7 @@ def _adjoint_padding(name: str, sizes: Ints, windows: Ints, strides: Ints, outpu
 
 def turned_kernel(kernel: jax.Array, groups: Any) -> jax.Array:
     """Return the kernel `[*window, C_out / groups, C_in]` turned, and its channels swapped within each group."""
-    (groups,) = canonical_ints("feature_group_count", groups, 1)
+    groups = canonical_int("feature_group_count", groups)
     *window, c_out, c_in = kernel.shape
     if c_in % groups:
         raise ValueError(f"feature_group_count (={groups}) must divide the input channels (={c_in})")

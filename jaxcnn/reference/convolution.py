@@ -9,7 +9,7 @@ from jax import lax
 from jaxcnn.ops._dtypes import as_floating, canonical_precision, canonical_preferred
 from jaxcnn.ops._layout import conv_layout
 from jaxcnn.ops._rule import merge_batch, split_batch
-from jaxcnn.ops._window import PaddingLike, continuation
+from jaxcnn.ops._window import PaddingLike, continuation, is_empty
 from jaxcnn.ops.convolution import conv_config
 from jaxcnn.reference.linear import bias_add
 from jaxcnn.reference.padding import pad
@@ -46,7 +46,7 @@ def conv(
         preferred_element_type=canonical_preferred(preferred_element_type, x.dtype),
     )
     mode = continuation(padding)
-    if mode is not None:
+    if mode is not None and not is_empty(x.shape[1 - kernel.ndim :]):
         x, config = pad(x, config.padding, mode), config._replace(padding=((0, 0),) * len(config.padding))
     spatial = string.digits[: len(config.strides)]
     y = lax.conv_general_dilated(

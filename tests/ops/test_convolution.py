@@ -135,7 +135,7 @@ X, K = jnp.ones((2, 6, 5, 4)), jnp.ones((3, 3, 4, 8))
         ((X[:, :2], K), {"padding": "VALID"}, ValueError, r"extent \(=3\) must not exceed the padded input's \(=2\)"),
         ((X[0, 0], K), {}, ValueError, r"x shape \(=\(5, 4\)\) must end in 2 spatial axes"),
         ((X, K[0, 0]), {}, ValueError, r"kernel shape \(=\(4, 8\)\) must be \[\*window"),
-        ((X[:, :0], K), {}, ValueError, r"must have no empty axis but batch"),
+        ((X[..., :0], K), {}, ValueError, r"must have no empty axis but batch and the positions of x"),
         ((X.astype(int), K), {}, TypeError, r"x dtype \(=int32\) must be a floating dtype"),
         ((X, K.astype(jnp.bfloat16)), {}, TypeError, r"kernel dtype \(=bfloat16\) must equal x dtype \(=float32\)"),
         ((X, K, jnp.ones(7)), {}, ValueError, r"bias shape \(=\(7,\)\) must be \[C\]"),

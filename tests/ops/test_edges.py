@@ -80,6 +80,68 @@ def test_the_gradients_of_parameters_without_examples_are_0():
     np.testing.assert_array_equal(dbias, jnp.zeros(2))
 
 
+EMPTY = {
+    "conv": (lambda x, k: jaxcnn.conv(x, k), (0, 3, 2)),
+    "conv, strided": (lambda x, k: jaxcnn.conv(x, k, strides=2, padding="VALID"), (0, 1, 2)),
+    "conv, padded": (lambda x, k: jaxcnn.conv(x, k, padding=((2, 1), (1, 1))), (1, 3, 2)),
+    "conv, causal": (lambda x, k: jaxcnn.conv(x, k, padding="CAUSAL"), (0, 3, 2)),
+    "conv, circular": (lambda x, k: jaxcnn.conv(x, k, padding="CIRCULAR"), (0, 3, 2)),
+    "conv, input dilated": (lambda x, k: jaxcnn.conv(x, k, input_dilation=2), (0, 5, 2)),
+    "conv, to float32": (lambda x, k: jaxcnn.conv(x, k, preferred_element_type=jnp.float32), (0, 3, 2)),
+    "depthwise_conv": (lambda x, k: jaxcnn.depthwise_conv(x, k[:, :, :1], padding="VALID"), (0, 1, 2)),
+    "conv_transpose": (lambda x, k: jaxcnn.conv_transpose(x, k, strides=2), (0, 6, 2)),
+    "conv_transpose, valid": (lambda x, k: jaxcnn.conv_transpose(x, k, strides=2, padding="VALID"), (0, 7, 2)),
+    "conv_transpose, padded": (lambda x, k: jaxcnn.conv_transpose(x, k, padding=2), (2, 5, 2)),
+    "conv_general_dilated": (
+        lambda x, k: jaxcnn.conv_general_dilated(x, k, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")),
+        (0, 3, 2),
+    ),
+    "max_pool": (lambda x, k: jaxcnn.max_pool(x, (3, 2)), (0, 2, 2)),
+    "max_pool, same": (lambda x, k: jaxcnn.max_pool(x, (3, 2), 2, "SAME"), (0, 2, 2)),
+    "min_pool": (lambda x, k: jaxcnn.min_pool(x, (1, 1)), (0, 3, 2)),
+    "avg_pool": (lambda x, k: jaxcnn.avg_pool(x, (2, 2), count_include_pad=False, window_dilation=2), (0, 1, 2)),
+    "sum_pool": (lambda x, k: jaxcnn.sum_pool(x, (2, 2), 2, ceil_mode=True), (0, 2, 2)),
+    "lp_pool": (lambda x, k: jaxcnn.lp_pool(x, 2, (2, 2)), (0, 2, 2)),
+    "max_pool_with_indices": (lambda x, k: jaxcnn.max_pool_with_indices(x, (2, 2))[0], (0, 2, 2)),
+    "indices": (lambda x, k: jaxcnn.max_pool_with_indices(x, (2, 2))[1].astype(x.dtype), (0, 2, 2)),
+}
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+@pytest.mark.parametrize("name", EMPTY)
+def test_no_positions(name, dtype):
+    """Along an empty axis the results are what the padding gives, which is 0, and all gradients are 0."""
+    layer, shape = EMPTY[name]
+    x, kernel = jnp.zeros((2, 0, 3, 2), dtype), jnp.ones((3, 3, 2, 2), dtype)
+    y, pull = jax.vjp(layer, x, kernel)
+    assert (y.shape, y.dtype) == ((2, *shape), jnp.float32 if "float32" in name else dtype)
+    np.testing.assert_array_equal(y.astype(float), 0)
+    dx, dkernel = pull(jnp.ones_like(y))
+    assert (dx.shape, dx.dtype, dkernel.dtype) == (x.shape, dtype, dtype)
+    np.testing.assert_array_equal(dkernel.astype(float), jnp.zeros(kernel.shape))
+    again = jax.jit(jax.grad(lambda k: jnp.sum(jax.grad(lambda k: jnp.sum(layer(x, k) ** 2))(k))))(kernel)
+    np.testing.assert_array_equal(again.astype(float), jnp.zeros(kernel.shape))
+    there = jax.vmap(layer, (0, None))(x[None], kernel)
+    assert there.shape == (1, *y.shape)
+
+
+def test_a_bias_alone_where_windows_lie_in_the_padding():
+    x, kernel, bias = jnp.zeros((0, 3, 2)), jnp.ones((3, 3, 2, 2)), jnp.array([1.0, 2.0])
+    y, pull = jax.vjp(lambda b: jaxcnn.conv(x, kernel, b, padding=((2, 2), (1, 1))), bias)
+    np.testing.assert_array_equal(y, jnp.broadcast_to(bias, (2, 3, 2)))
+    np.testing.assert_array_equal(pull(jnp.ones_like(y))[0], [6, 6])
+    there = jaxcnn.conv(jnp.zeros((2, 2, 0, 3)), kernel, bias, dimension_numbers=("NCHW", "HWIO", "NCHW"))
+    assert there.shape == (2, 2, 0, 3)
+
+
+@pytest.mark.parametrize("name", ["conv", "conv_transpose"])
+def test_the_references_have_no_positions_either(name):
+    x, kernel = jnp.zeros((2, 0, 3, 2)), jnp.ones((3, 3, 2, 2))
+    for padding in ("SAME", "VALID", 2, *(("CIRCULAR", "CAUSAL") if name == "conv" else ())):
+        found, right = (getattr(ops, name)(x, kernel, padding=padding) for ops in (jaxcnn, jaxcnn.reference))
+        np.testing.assert_array_equal(found, right)
+
+
 def test_batch_norm_wants_examples():
     with pytest.raises(ValueError, match=r"x \(shape \(0, 4, 3, 2\)\) must hold at least one"):
         jaxcnn.batch_norm(jnp.zeros((0, 4, 3, 2)))

@@ -75,3 +75,53 @@ def test_indices_count_the_positions_whatever_the_layout(letters):
 def test_errors(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+N, KERNEL, NCW = jnp.ones((1, 2, 3)), jnp.ones((4, 2, 3)), ("NCW", "OIW", "NCW")
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: jaxcnn.adaptive_avg_pool(N, (), dimension_numbers="NCW"), r"output_size \(=\(\)\) must have 1 to 2 axes for x of shape \(1, 2, 3\)"),
+        (lambda: jaxcnn.adaptive_max_pool(N, (1,) * 3, dimension_numbers="NCW"), r"output_size \(=\(1, 1, 1\)\) .* of shape \(1, 2, 3\)"),
+        (lambda: jaxcnn.max_pool(N, (), dimension_numbers="NCW"), r"window_shape \(=\(\)\) .* of shape \(1, 2, 3\)"),
+        (lambda: jaxcnn.min_pool(N, (1,) * 3, dimension_numbers="NCW"), r"window_shape .* of shape \(1, 2, 3\)"),
+        (lambda: jaxcnn.avg_pool(N, (), dimension_numbers="NCW"), r"window_shape .* of shape \(1, 2, 3\)"),
+        (lambda: jaxcnn.sum_pool(N, (), dimension_numbers="NCW"), r"window_shape .* of shape \(1, 2, 3\)"),
+        (lambda: jaxcnn.lp_pool(N, 2, (), dimension_numbers="NCW"), r"window_shape .* of shape \(1, 2, 3\)"),
+        (lambda: jaxcnn.max_pool_with_indices(N, (), dimension_numbers="NCW"), r"window_shape .* of shape \(1, 2, 3\)"),
+        (lambda: jaxcnn.max_unpool(N, N.astype(int), (), dimension_numbers="NCW"), r"output_size .* of shape \(1, 2, 3\)"),
+        (lambda: jaxcnn.global_avg_pool(N, spatial_rank=3, dimension_numbers="NCW"), r"spatial_rank \(=3\) .* of shape \(1, 2, 3\)"),
+        (lambda: jaxcnn.global_max_pool(N, spatial_rank=3, dimension_numbers="NCW"), r"spatial_rank \(=3\) .* of shape \(1, 2, 3\)"),
+        (lambda: jaxcnn.conv(N[:, :0], KERNEL[:, :0], dimension_numbers=NCW), r"x shape \(=\(1, 0, 3\)\) and kernel shape \(=\(4, 0, 3\)\) must have no empty axis but batch"),
+        (lambda: jaxcnn.conv_transpose(N[:, :0], KERNEL[:, :0], dimension_numbers=NCW), r"x shape \(=\(1, 0, 3\)\) and kernel shape \(=\(4, 0, 3\)\)"),
+        (lambda: jaxcnn.conv(N, KERNEL, jnp.ones(5), dimension_numbers=NCW), r"bias shape \(=\(5,\)\) must be \[C\] for 4 output channels"),
+        (lambda: jaxcnn.conv_transpose(N, KERNEL, jnp.ones((1, 4)), dimension_numbers=NCW), r"bias shape \(=\(1, 4\)\) must be \[C\]"),
+        (lambda: jaxcnn.max_pool(N, (4,), dimension_numbers="NCW"), r"the window's extent \(=4\) must not exceed the padded input's \(=3\)"),
+    ],
+)  # fmt: skip
+def test_errors_show_shapes_as_they_were_given(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda n: jaxcnn.conv(X, X[0], feature_group_count=n),
+        lambda n: jaxcnn.conv_transpose(X, X[0], feature_group_count=n, transpose_kernel=True),
+        lambda n: jaxcnn.group_norm(X, num_groups=n),
+        lambda n: jaxcnn.local_response_norm(X, n),
+        lambda n: jaxcnn.global_avg_pool(X, spatial_rank=n),
+        lambda n: jaxcnn.instance_norm(X, spatial_rank=n),
+        lambda n: jaxcnn.spatial_dropout(X, 0.5, key=jax.random.key(0), spatial_rank=n),
+        lambda n: jaxcnn.flatten(X, batch_rank=n),
+        lambda n: jaxcnn.stochastic_depth(X, 0.5, "row", key=jax.random.key(0), batch_rank=n),
+    ],
+)
+def test_a_number_that_belongs_to_no_axis_is_not_said_to(call):
+    with pytest.raises(ValueError, match=r"\w+ \(=-1\) must be at least [01]$"):
+        call(-1)
+    with pytest.raises(TypeError, match=r"\w+ \(=1.5\) must be an int$"):
+        call(1.5)
