@@ -33,7 +33,7 @@ def adaptive_max_pool_with_indices(
 ) -> tuple[jax.Array, jax.Array]:
     """Take the maximum over bins and its position; the autodiff twin of `jaxcnn.adaptive_max_pool_with_indices`.
 
-    Box by box: the first maximum, or the first NaN, of its elements in row-major order is taken by its number.
+    The positions are found box by box: where the first maximum, or the first NaN, is in row-major order.
     """
     x = channels_last(x, dimension_numbers)
     rank = len(output_size)
@@ -44,10 +44,9 @@ def adaptive_max_pool_with_indices(
     for box in itertools.product(*(_bounds(*pair) for pair in zip(spatial, sizes, strict=True))):
         inside = tuple(slice(*bound) for bound in box)
         values = x[(..., *inside, slice(None))].reshape(*x.shape[: -rank - 1], -1, x.shape[-1])
-        best = jnp.argmax(values, -2, keepdims=True)  # which takes the first NaN, too
-        found.append((jnp.take_along_axis(values, best, -2), jnp.asarray(numbers[inside].ravel())[best]))
-    shape = (*x.shape[: -rank - 1], *sizes, x.shape[-1])
-    y, indices = (jnp.concatenate(parts, -2).reshape(shape) for parts in zip(*found, strict=True))
+        found.append(jnp.asarray(numbers[inside].ravel())[jnp.argmax(values, -2)])
+    indices = jnp.stack(found, -2).reshape(*x.shape[: -rank - 1], *sizes, x.shape[-1])
+    y = _reduce_bins(jnp.max, x, output_size)
     return from_channels_last(y, dimension_numbers), from_channels_last(indices, dimension_numbers)
 
 
