@@ -142,7 +142,8 @@ def main(options: Ops | Models | Scaling | Accelerate | Residuals) -> int:
     else:
         cells = [report.full_row(measurement) for measurement in measurements]
         _print_grid(report.HEADINGS, cells, "times in ms, ± half the distance of the quartiles")
-    _print_summary(report.summary(measurements))
+    for line in report.summary_lines(report.summary(measurements)):
+        print_line(line)
     if options.json is not None:
         print_line(f"wrote {options.json}")
     if options.plot is not None:
@@ -174,12 +175,8 @@ def _print_against(options: Ops, folder: Path, chosen: Sequence[runs.Item], prog
     except WorkerError as error:
         fail(f"--against (={folder}): {error}", status=1)
     _print_grid(against.HEADINGS, [one.cells for one in found], f"{options.dtype}; '=': the same program")
-    facts = against.summary(found)
-    print_line(f"{facts['same']} of {facts['parts']} parts are the same program")
-    for name, heading in (("not compared", "not compared"), ("slower", "slower than the other checkout")):
-        print_line(f"{heading}: {len(facts[name])}")
-        for line in facts[name]:
-            print_line(f"  {line}")
+    for line in against.summary_lines(against.summary(found)):
+        print_line(line)
     if options.json is not None:
         print_line(f"wrote {options.json}")
     return 0
@@ -292,18 +289,6 @@ def _head(table: str, options: Options) -> dict[str, Any]:
         **environment.describe(),
         "options": {key: str(value) if isinstance(value, Path) else value for key, value in vars(options).items()},
     }
-
-
-def _print_summary(summary: dict[str, Any]) -> None:
-    for name, mean in summary["geometric_means"].items():
-        other = "torch, jitted" if name == "torch" else f"jax.grad, {name}"
-        print_line(f"geometric mean over {summary['rows']} rows, {other}: {mean:.2f}")
-    if summary["slower"]:
-        print_line(f"slower than jax.grad: {len(summary['slower'])}")
-        for line in summary["slower"]:
-            print_line(f"  {line}")
-    else:
-        print_line("nothing is slower than jax.grad")
 
 
 if __name__ == "__main__":

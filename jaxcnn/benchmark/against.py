@@ -194,3 +194,11 @@ def summary(comparisons: Sequence[Comparison]) -> dict[str, Any]:
             if one.slower and one.ratio is not None
         ],
     }
+
+
+def summary_lines(facts: dict[str, Any]) -> list[str]:
+    """Return a summary for people."""
+    lines = [f"{facts['same']} of {facts['parts']} parts are the same program"]
+    for name, heading in (("not compared", "not compared"), ("slower", "slower than the other checkout")):
+        lines += [f"{heading}: {len(facts[name])}", *(f"  {line}" for line in facts[name])]
+    return lines

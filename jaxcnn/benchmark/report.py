@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from jaxcnn.benchmark.measure import Measurement, Pair
 from jaxcnn.benchmark.timing import Ratio, Statistics
@@ -100,3 +101,14 @@ def short(value: float) -> str:
         return "0"
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:.{min(digits, 4)}f}"
+
+
+def summary_lines(summary: dict[str, Any]) -> list[str]:
+    """Return a summary for people."""
+    lines = []
+    for name, mean in summary["geometric_means"].items():
+        other = "torch, jitted" if name == "torch" else f"jax.grad, {name}"
+        lines.append(f"geometric mean over {summary['rows']} rows, {other}: {mean:.2f}")
+    if not summary["slower"]:
+        return [*lines, "nothing is slower than jax.grad"]
+    return [*lines, f"slower than jax.grad: {len(summary['slower'])}", *(f"  {line}" for line in summary["slower"])]
