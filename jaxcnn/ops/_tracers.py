@@ -7,7 +7,7 @@ and nothing else is lost.
 from collections.abc import Iterable
 from typing import Any
 
-import jax
+from jax.core import Tracer
 
 FORWARD = "JVPTracer"  # of jax.jvp and jax.jacfwd; reverse mode has another one
 TRANSPOSED = "JaxprTracer"  # of jax.linear_transpose; a function that is compiled has another one
@@ -26,7 +26,7 @@ def going_forward(values: Iterable[Any]) -> bool:
     one, as in `jax.hessian`. Where tangents belong to a linear program, or to a custom_jvp rule that calls `jax.jvp`, a
     reverse pass may follow.
     """
-    tracers = [_unmapped(value) for value in values if isinstance(value, jax.core.Tracer)]
+    tracers = [_unmapped(value) for value in values if isinstance(value, Tracer)]
     if not tracers or any(type(tracer).__name__ != FORWARD for tracer in tracers):
         return False
     return not any(_may_be_transposed(getattr(tracer, "tangent", None)) for tracer in tracers)
@@ -42,7 +42,7 @@ def _may_be_transposed(tangent: Any) -> bool:
     """Return whether a tangent is a variable of a linear program or of a custom_jvp rule."""
     while type(tangent).__name__ in (MAPPED, FORWARD):
         tangent = tangent.val if type(tangent).__name__ == MAPPED else tangent.primal
-    if not isinstance(tangent, jax.core.Tracer):
+    if not isinstance(tangent, Tracer):
         return tangent is None
     trace = getattr(tangent, "_trace", None)
     while type(trace).__name__ == "DynamicJaxprTrace":

@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from jaxcnn.ops._tracers import going_forward
 from jaxcnn.transforms._programs import calls
@@ -21,7 +22,7 @@ def forbids_forward_mode(run: Callable[..., Sequence[Any]], values: Sequence[Any
     """Return whether `run(*values)` ends in an error, because values carry tangents through a rule without them."""
     if not going_forward(values):
         return False
-    traced = [n for n, value in enumerate(values) if isinstance(value, jax.core.Tracer)]
+    traced = [n for n, value in enumerate(values) if isinstance(value, Tracer)]
     moving = [n for n in traced if jnp.issubdtype(values[n].dtype, jnp.inexact)]
 
     def of_moving(*arrays: Any) -> Sequence[Any]:
