@@ -102,7 +102,7 @@ def _tangent(
 
 def is_plain(mean: jax.Array, factor: jax.Array) -> jax.Array:
     """Return whether the mean needs no `rest`, and the variance is in range, everywhere."""
-    _, high = _range(factor)
+    _, high = safe_range(factor)
     bound = high**0.5
     return everywhere((jnp.abs(mean) * factor <= FAR) & (factor >= 1 / bound) & (factor <= bound))
 
@@ -166,7 +166,7 @@ def _corrected(
 def _corrected_if_needed(x: jax.Array, mean: jax.Array, config: NormConfig) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Return the same; where the error is small beside the deviation in all sets, the mean as it is, and 0."""
     square = average(jnp.square(x - mean), None, config)
-    near = (mean * mean <= FAR * FAR * square) & (square <= _range(square)[1])
+    near = (mean * mean <= FAR * FAR * square) & (square <= safe_range(square)[1])
     return lax.cond(
         everywhere(near),
         lambda _, mean, square: (mean, mean * 0, square),
@@ -189,8 +189,8 @@ def _inverse_root(
       square: the mean of the squares of x less that mean.
       config: the sets, and epsilon.
     """
-    low, high = _range(square)
-    half = _half_exponent(square)
+    low, high = safe_range(square)
+    half = half_exponent(square)
 
     def plain(square: jax.Array, x: jax.Array, *centre: jax.Array) -> jax.Array:
         return _at_exponent(0, x, where, centre, config, square)
@@ -232,7 +232,7 @@ def _at_exponent(
 
 def _variance(square: jax.Array, rest: jax.Array) -> jax.Array:
     """Return the variance from the mean of (x - mean)^2 and what is left over of that mean."""
-    _, high = _range(square)
+    _, high = safe_range(square)
     return jnp.where(square < high, jnp.maximum(square - rest * rest, jnp.zeros_like(square)), square)
 
 
@@ -248,12 +248,12 @@ def _everywhere_of_many(axis_size: int, in_batched: list[bool], flags: jax.Array
     return everywhere(flags), False
 
 
-def _half_exponent(x: jax.Array) -> int:
+def half_exponent(x: jax.Array) -> int:
     """Return k, where 2^k is the square root of the largest number of the dtype."""
     return int(jnp.finfo(x.dtype).maxexp) // 2
 
 
-def _range(x: jax.Array) -> tuple[float, float]:
+def safe_range(x: jax.Array) -> tuple[float, float]:
     """Return between which bounds a sum of squares in the dtype of x has all its digits, whatever its terms."""
-    exponent = 2 * _half_exponent(x) - ROOM
+    exponent = 2 * half_exponent(x) - ROOM
     return 2.0**-exponent, 2.0**exponent

@@ -7,7 +7,7 @@ Derivation. Where the sum is above epsilon, d|a|/da_k = u_k, so du_i/da_k = ([i 
     da_k = g (v_k - u_k L) / |a|        db_k = g (u_k - v_k L) / |b|
 
 Where it is not, |a| is constant and the term with L is absent. The distance is 1 - L, so that its cotangents are these
-with -g. Residuals: the operands, which exist anyway; the norms are computed again.
+with -g. Residuals: the operands, which exist anyway; the norms are computed again, as `jaxcnn.ops._vector_norms` says.
 
 The sums run in float32 or wider and are cast once.
 
@@ -25,6 +25,7 @@ from jaxcnn.ops._dtypes import as_floating, as_static_number, widen
 from jaxcnn.ops._losses import canonical_reduction, reduced, with_labels
 from jaxcnn.ops._rule import compiled
 from jaxcnn.ops._softmax import unmasked
+from jaxcnn.ops._vector_norms import reciprocal_norm
 
 Axes = tuple[int, ...]
 
@@ -140,20 +141,9 @@ def _operands(predictions: Any, targets: Any, epsilon: Any, axis: Any, where: An
     )
 
 
-def _norm(x: jax.Array, where: jax.Array | None, axes: Axes, epsilon: float) -> tuple[jax.Array, jax.Array]:
-    """Return |x|, 1 where all is masked, and whether it depends on x; both of size 1 along the axes."""
-    square = jnp.sum(x * x, axes, keepdims=True)
-    depends = square > epsilon
-    constant = jnp.full_like(square, epsilon)
-    if where is not None:
-        constant = jnp.where(jnp.any(where, axes, keepdims=True), constant, jnp.ones_like(constant))
-    return jnp.sqrt(jnp.where(depends, square, constant)), depends
-
-
 def _similarity_impl(a: jax.Array, b: jax.Array, where: jax.Array | None, axes: Axes, epsilon: float) -> jax.Array:
-    a, b = unmasked(where, widen(a)), unmasked(where, widen(b))
-    units = a / _norm(a, where, axes, epsilon)[0] * (b / _norm(b, where, axes, epsilon)[0])
-    return jnp.sum(units, axes)
+    r_a, r_b = (reciprocal_norm(x, where, axes, epsilon)[0] for x in (a, b))
+    return jnp.sum(unmasked(where, widen(a)) * r_a * (unmasked(where, widen(b)) * r_b), axes)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3, 4))
@@ -171,12 +161,11 @@ def _similarity_fwd(
 def _similarity_bwd(axes: Axes, epsilon: float, residuals: Any, g: jax.Array) -> tuple[jax.Array, jax.Array, None]:
     a, b, where = residuals
     wide_a, wide_b = unmasked(where, widen(a)), unmasked(where, widen(b))
-    (norm_a, of_a), (norm_b, of_b) = (_norm(x, where, axes, epsilon) for x in (wide_a, wide_b))
-    r_a, r_b, g = 1 / norm_a, 1 / norm_b, jnp.expand_dims(g, axes)
-    cosine = jnp.sum(wide_a * wide_b, axes, keepdims=True) * r_a * r_b
-    across = g * r_a * r_b
-    da = unmasked(where, wide_b * across - wide_a * unmasked(of_a, g * cosine * r_a * r_a))
-    db = unmasked(where, wide_a * across - wide_b * unmasked(of_b, g * cosine * r_b * r_b))
+    (r_a, of_a), (r_b, of_b) = (reciprocal_norm(x, where, axes, epsilon) for x in (a, b))
+    cosine, g = jnp.sum(wide_a * r_a * (wide_b * r_b), axes, keepdims=True), jnp.expand_dims(g, axes)
+    # Factor by factor: products of lengths leave the range.
+    da = unmasked(where, (wide_b * r_b - wide_a * (r_a * cosine * of_a)) * (g * r_a))
+    db = unmasked(where, (wide_a * r_a - wide_b * (r_b * cosine * of_b)) * (g * r_b))
     return da.astype(a.dtype), db.astype(b.dtype), None
 
 

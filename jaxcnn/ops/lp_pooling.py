@@ -15,8 +15,12 @@ winner of `max_pool` over |x|, and dx = sign(x) times the sum of the g whose win
 Kinks. |x| at 0, for p = 1 and p = inf, has the subgradient 0. So has a window of zeros, y = 0, where y^(1-p) would be
 infinite: 0 is in the subdifferential of a norm at the origin, and the rule and its derivatives stay finite.
 
-Residuals: x, the input itself, and y in float32 or wider, which is the output where that is as wide. For p = inf x and
-the winning taps, one byte an element.
+A norm is homogeneous: that of k x is k y. Where the largest |x|^p leaves the middle of the range of float32, k is the
+power of two that takes the largest |x| to 1 or a little less; it is a constant to differentiation, and dx, which has k
+in neither or both of its powers, is the same for every k.
+
+Residuals: x, the input itself, k, one number, and k y in float32 or wider. For p = inf x and the winning taps, one byte
+an element.
 
 References: Sermanet, Chintala and LeCun 2012, "Convolutional neural networks applied to house numbers digit
 classification", arXiv:1204.3968; Gulcehre, Cho, Pascanu and Bengio 2014, "Learned-norm pooling", arXiv:1311.1780.
@@ -72,8 +76,9 @@ def lp_pool(
 
     Returns:
       `[*batch, *spatial_out, C]` in the dtype of x, spatial_out as in `max_pool`. As in ONNX it is a norm; PyTorch sums
-      x^norm without magnitudes, which is the same for even norms, and scales up what ceil_mode cuts off. Where
-      |x|^norm leaves the range of float32 (float64 for that), so does the result.
+      x^norm without magnitudes, which is the same for even norms, and scales up what ceil_mode cuts off. A window
+      whose elements are so much smaller than the largest of all of x that the norm-th power of the ratio leaves the
+      range of float32 (float64 for that) counts as 0: for norm = 2 from 1e-19 on.
 
     Gradient:
       0 at x = 0 and in a window of zeros, also where it has a kink there. For norm = inf the first of the largest
@@ -101,7 +106,8 @@ def lp_pool(
 
 
 def _lp_pool_impl(x: jax.Array, config: PoolConfig, p: float) -> jax.Array:
-    return _wide_norms(x, config, p).astype(x.dtype)
+    scale, y = _scaled_norms(x, config, p)
+    return (y / scale).astype(x.dtype)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))
@@ -109,25 +115,38 @@ def _lp_pool(x: jax.Array, config: PoolConfig, p: float) -> jax.Array:
     return _lp_pool_impl(x, config, p)
 
 
-def _lp_pool_fwd(x: jax.Array, config: PoolConfig, p: float) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    y = _wide_norms(x, config, p)
-    # x: the input itself. y: the output, in half precision as it was before it was rounded.
-    return y.astype(x.dtype), (x, y)
+def _lp_pool_fwd(
+    x: jax.Array, config: PoolConfig, p: float
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array, jax.Array]]:
+    scale, y = _scaled_norms(x, config, p)
+    # x: the input itself. The scale, one number, and the norms by it, in half precision as they were before rounding.
+    return (y / scale).astype(x.dtype), (x, scale, y)
 
 
 def _lp_pool_bwd(
-    config: PoolConfig, p: float, residuals: tuple[jax.Array, jax.Array], g: jax.Array
+    config: PoolConfig, p: float, residuals: tuple[jax.Array, jax.Array, jax.Array], g: jax.Array
 ) -> tuple[jax.Array]:
-    x, y = residuals
-    wide = widen(x)
+    x, scale, y = residuals
     of_sums = windows.sum_dx(widen(g) * _power(y, 1 - p), config)
-    return ((_signed_power(wide, p - 1) * of_sums).astype(x.dtype),)
+    return ((_signed_power(widen(x) * scale, p - 1) * of_sums).astype(x.dtype),)
 
 
-def _wide_norms(x: jax.Array, config: PoolConfig, p: float) -> jax.Array:
-    """Return the norms in float32 or wider."""
+def _scaled_norms(x: jax.Array, config: PoolConfig, p: float) -> tuple[jax.Array, jax.Array]:
+    """Return a power of two and the norms of x times it, in float32 or wider."""
     wide = widen(x)
-    return _power(windows.sum_forward(wide * _signed_power(wide, p - 1), config), 1 / p)
+    scale = _scale(wide, p)
+    scaled = wide * scale
+    return scale, _power(windows.sum_forward(scaled * _signed_power(scaled, p - 1), config), 1 / p)
+
+
+def _scale(x: jax.Array, p: float) -> jax.Array:
+    """Return 1 where the p-th power of the largest |x| is far from both ends of the range, else what takes it to 1."""
+    largest = lax.stop_gradient(jnp.max(jnp.abs(x), initial=0))
+    exponent = float(jnp.finfo(x.dtype).maxexp)
+    low, high = 2.0 ** (-0.5 * exponent / p), 2.0 ** (0.75 * exponent / p)
+    beyond = ((largest < low) & (largest > 0)) | ((largest > high) & jnp.isfinite(largest))
+    power = jnp.ldexp(jnp.ones_like(largest), -jnp.frexp(largest)[1])
+    return jnp.where(beyond, power, jnp.ones_like(largest))
 
 
 def _signed_power(x: jax.Array, exponent: float) -> jax.Array:

@@ -36,6 +36,52 @@ def test_zeros():
     np.testing.assert_array_equal(distance, 0)
 
 
+MAGNITUDES = (1e-37, 1e-30, 1e-20, 1e-10, 1.0, 1e10, 1e19, 1e30, 1e37)
+
+
+@pytest.mark.parametrize("size", MAGNITUDES)
+@pytest.mark.parametrize("other", [1e-30, 1.0, 1e30])
+def test_every_magnitude(size, other):
+    """cos = 24 / 25, and with it da = (v - u cos) / |a|, for u = (3, 4) / 5 and v = (4, 3) / 5."""
+    a, b = jnp.array([3.0, 4.0]) * size, jnp.array([4.0, 3.0]) * other
+    value, (da, db) = jax.value_and_grad(jaxcnn.cosine_similarity, (0, 1))(a, b)
+    np.testing.assert_allclose(value, 0.96, rtol=1e-6)
+    np.testing.assert_allclose(jaxcnn.cosine_distance(a, b), 0.04, rtol=1e-5)
+    if 1e-35 < size < 1e35:
+        np.testing.assert_allclose(np.float64(da) * size, [(0.8 - 0.576) / 5, (0.6 - 0.768) / 5], rtol=1e-5)
+    np.testing.assert_allclose(np.float64(db) * other, [(0.6 - 0.768) / 5, (0.8 - 0.576) / 5], rtol=1e-5)
+
+
+def test_magnitudes_side_by_side_and_masked():
+    sizes = np.array(MAGNITUDES)[:, None]
+    a, b = (jnp.asarray(v, jnp.float32) for v in (np.array([3, 4, 7]) * sizes, np.array([4, 3, -5]) / sizes))
+    where = jnp.array([True, True, False])
+    np.testing.assert_allclose(jaxcnn.cosine_similarity(a, b, where=jnp.broadcast_to(where, a.shape)), 0.96, rtol=1e-6)
+    lanes = jax.vmap(lambda a, b: jaxcnn.cosine_similarity(a, b, where=where))(
+        a.astype(jnp.bfloat16), b.astype(jnp.bfloat16)
+    )
+    np.testing.assert_allclose(lanes, 0.96, rtol=1e-2)
+
+
+def test_epsilon_decides_at_every_magnitude():
+    """No squared norm counts as less than epsilon: (3, 4) s has the squared norm 25 s^2."""
+    for size, epsilon in ((1e-18, 26e-36), (1e18, 26e36), (1.0, 26.0), (1e-18, 24e-36), (1e18, 24e36)):
+        a, b = jnp.array([3.0, 4.0]) * size, jnp.array([0.0, 10.0]) * size
+        value, da = jax.value_and_grad(lambda a, e=epsilon, b=b: jaxcnn.cosine_similarity(a, b, epsilon=e))(a)
+        constant = size * size * 25 < epsilon
+        np.testing.assert_allclose(value, 4 / np.sqrt(26) if constant else 0.8, rtol=1e-5)
+        np.testing.assert_allclose(np.float64(da[0]) * size, 0 if constant else -0.48 / 5, rtol=1e-5)
+
+
+def test_second_order_of_every_magnitude():
+    a, b = np.array([3.0, 4.0, -1.0]), np.array([4.0, 3.0, 2.0])
+    with jax.enable_x64(True):
+        right = jax.hessian(lambda a: jaxcnn.reference.cosine_similarity(a, jnp.asarray(b)))(jnp.asarray(a))
+    for size in (1e-12, 1.0, 1e12, 1e15):
+        found = jax.hessian(jaxcnn.cosine_similarity)(jnp.float32(a * size), jnp.float32(b))
+        checks.assert_close(np.float64(found) * size**2, np.asarray(right), 1e-5)
+
+
 def test_residuals_are_the_operands():
     a = jnp.ones((4, 5), jnp.bfloat16)
     assert checks.residuals(jaxcnn.cosine_similarity, a, a) == ["bfloat16[4, 5]"] * 2

@@ -71,6 +71,32 @@ def test_the_largest_magnitude_at_ties(values):
     np.testing.assert_array_equal(y, oracles.lp_pool(x, math.inf, **terms))
 
 
+@pytest.mark.parametrize("norm", [1, 1.5, 2, 3, 8, 40.5, math.inf])
+@pytest.mark.parametrize("size", [1e-36, 1e-30, 1e-20, 1e-5, 1.0, 1e5, 1e20, 1e30, 1e36])
+def test_every_magnitude(norm, size):
+    """y of (3, 4) is 4 (1 + (3/4)^p)^(1/p), and dx = (|x| / y)^(p - 1) whatever the size of x."""
+    x = jnp.asarray(np.array([[3.0], [-4.0]]) * size, jnp.float32)
+    y, pull = jax.vjp(lambda x: jaxcnn.lp_pool(x, norm, (2,)), x)
+    right = 4.0 if norm == math.inf else 4 * (1 + 0.75**norm) ** (1 / norm)
+    np.testing.assert_allclose(np.float64(y[0, 0]) / size, right, rtol=4e-6)
+    dx = [0, -1] if norm == math.inf else [(3 / right) ** (norm - 1), -((4 / right) ** (norm - 1))]
+    np.testing.assert_allclose(pull(jnp.ones((1, 1)))[0].ravel(), dx, rtol=1e-4, atol=1e-7)
+
+
+def test_magnitudes_of_windows_of_one_array():
+    """Two windows whose ratio is 1e18, and their second derivatives, which are those of |x| at (3, 4)."""
+    for size in (1e-15, 1.0, 1e9, 1e18):
+        x = jnp.asarray(np.array([3, 4, 3e18, 4e18])[:, None] * size, jnp.float32)
+        y, pull = jax.vjp(lambda x: jaxcnn.lp_pool(x, 2, (2,), 2), x)
+        np.testing.assert_allclose(np.float64(y.ravel()) / size, [5, 5e18], rtol=1e-6)
+        np.testing.assert_allclose(pull(jnp.ones_like(y))[0].ravel(), [0.6, 0.8, 0.6, 0.8], rtol=1e-6)
+    for size in (1e-15, 1e12, 1e20):
+        x = jnp.array([3.0, 4.0]) * size
+        hessian = jax.hessian(lambda x: jaxcnn.lp_pool(x[:, None], 2, (2,))[0, 0])(x)
+        right = np.array([[16, -12], [-12, 9]]) / 125
+        np.testing.assert_allclose(np.float64(hessian) * size, right, rtol=1e-5)
+
+
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
 def test_sums_in_half_precision_are_not_lost(dtype):
     """Sums of 1024 squares or cubes; in float16 each cube of 100 overflows."""
@@ -85,7 +111,7 @@ def test_sums_in_half_precision_are_not_lost(dtype):
 
 def test_residuals():
     x = jnp.ones((2, 6, 4, 3))
-    norms = ["float32[2, 3, 2, 3]", "float32[2, 6, 4, 3]"]
+    norms = ["float32[2, 3, 2, 3]", "float32[2, 6, 4, 3]", "float32[]"]
     assert checks.residuals(lambda x: jaxcnn.lp_pool(x, 2, (2, 2), 2), x) == norms
     taps = ["float32[2, 6, 4, 3]", "uint8[2, 3, 2, 3]", "uint8[2, 6, 2, 3]"]
     assert checks.residuals(lambda x: jaxcnn.lp_pool(x, math.inf, (2, 2), 2), x) == taps
