@@ -79,6 +79,7 @@ from jaxcnn.ops.regularization import stochastic_depth as stochastic_depth
 from jaxcnn.ops.resampling import upsample_linear as upsample_linear
 from jaxcnn.ops.resampling import upsample_nearest as upsample_nearest
 from jaxcnn.ops.response_norms import local_response_norm as local_response_norm
+from jaxcnn.ops.running_averages import running_statistics as running_statistics
 from jaxcnn.ops.smooth_activations import log_sigmoid as log_sigmoid
 from jaxcnn.ops.smooth_activations import sigmoid as sigmoid
 from jaxcnn.ops.smooth_activations import softplus as softplus

@@ -56,6 +56,7 @@ FAMILIES = {
         "layer_norm",
         "local_response_norm",
         "rms_norm",
+        "running_statistics",
         "weight_standardization",
     ],
     "activations": ["leaky_relu", "prelu", "relu", "relu6"],

@@ -11,7 +11,8 @@ as dr/dvar = -r^3 / 2. Of the square deviation from such a mean, over the M elem
     dx = 2 (x - mean) dv / M,  dmean = -sum dx           which is not 0, as the mean is not that of these elements
 
 Devices that share their statistics average their means, then their v, and then normalise by both. The averages stand
-between these rules, which hold no collective: JAX knows their adjoints under `vmap`, `shard_map` and `pmap`.
+between these rules, which hold no collective: JAX knows their adjoints under `vmap`, `shard_map` and `pmap`. There the
+mean is that of x - shift, for a constant `shift`, the average of the means, so that it has the digits of a deviation.
 
 Residuals: x, scale, mean and variance, which exist anyway.
 """
@@ -28,43 +29,72 @@ from jaxcnn.ops._norm import all_but_last, scaled
 
 
 def _normalize_by_impl(
-    x: jax.Array, mean: jax.Array, variance: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float
+    x: jax.Array,
+    shift: jax.Array | None,
+    mean: jax.Array,
+    variance: jax.Array,
+    scale: jax.Array,
+    bias: jax.Array,
+    epsilon: float,
 ) -> jax.Array:
-    centred = widen(x) - channel_row(_in_width_of(x, mean), x)
-    return scaled(centred, channel_row(_in_width_of(x, variance), x), scale, bias, epsilon).astype(x.dtype)
+    variance_row = channel_row(_in_width_of(x, variance), x)
+    return scaled(_centred(x, shift, mean), variance_row, scale, bias, epsilon).astype(x.dtype)
 
 
 def _in_width_of(x: jax.Array, statistic: jax.Array) -> jax.Array:
     return statistic.astype(widen(x).dtype)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(5,))
+def _centred(x: jax.Array, shift: jax.Array | None, mean: jax.Array) -> jax.Array:
+    """Return x - shift - mean."""
+    wide = widen(x) if shift is None else widen(x) - channel_row(_in_width_of(x, shift), x)
+    return wide - channel_row(_in_width_of(x, mean), x)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(6,))
 def normalize_by(
-    x: jax.Array, mean: jax.Array, variance: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float
+    x: jax.Array,
+    shift: jax.Array | None,
+    mean: jax.Array,
+    variance: jax.Array,
+    scale: jax.Array,
+    bias: jax.Array,
+    epsilon: float,
 ) -> jax.Array:
-    """Return (x - mean) / sqrt(variance + epsilon) * scale + bias for x `[..., C]` and the rest `[C]`."""
-    return _normalize_by_impl(x, mean, variance, scale, bias, epsilon)
+    """Return (x - shift - mean) / sqrt(variance + epsilon) * scale + bias for x `[..., C]` and the rest `[C]`.
+
+    The shift is a constant to differentiation; None is 0.
+    """
+    return _normalize_by_impl(x, shift, mean, variance, scale, bias, epsilon)
 
 
 def _normalize_by_fwd(
-    x: jax.Array, mean: jax.Array, variance: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float
-) -> tuple[jax.Array, tuple[jax.Array, jax.Array, jax.Array, jax.Array]]:
+    x: jax.Array,
+    shift: jax.Array | None,
+    mean: jax.Array,
+    variance: jax.Array,
+    scale: jax.Array,
+    bias: jax.Array,
+    epsilon: float,
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array | None, jax.Array, jax.Array, jax.Array]]:
     # The input, the parameter and the statistics themselves.
-    return _normalize_by_impl(x, mean, variance, scale, bias, epsilon), (x, mean, variance, scale)
+    y = _normalize_by_impl(x, shift, mean, variance, scale, bias, epsilon)
+    return y, (x, shift, mean, variance, scale)
 
 
 def _normalize_by_bwd(
-    epsilon: float, residuals: tuple[jax.Array, jax.Array, jax.Array, jax.Array], g: jax.Array
-) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]:
-    x, mean, variance, scale = residuals
+    epsilon: float, residuals: tuple[jax.Array, jax.Array | None, jax.Array, jax.Array, jax.Array], g: jax.Array
+) -> tuple[jax.Array | None, ...]:
+    x, shift, mean, variance, scale = residuals
     wide, r = widen(g), lax.rsqrt(_in_width_of(x, variance) + epsilon)
     first = jnp.sum(wide, all_but_last(x))
-    second = jnp.sum(wide * (widen(x) - channel_row(_in_width_of(x, mean), x)), all_but_last(x))
+    second = jnp.sum(wide * _centred(x, shift, mean), all_but_last(x))
     steep = widen(scale) * r
     dx = wide * channel_row(steep, x)
     dmean, dvariance = -steep * first, -0.5 * steep * r * r * second
     return (
         dx.astype(x.dtype),
+        None,
         dmean.astype(mean.dtype),
         dvariance.astype(variance.dtype),
         (second * r).astype(scale.dtype),
@@ -76,24 +106,28 @@ normalize_by.defvjp(_normalize_by_fwd, _normalize_by_bwd)
 
 
 @jax.custom_vjp
-def square_deviation(x: jax.Array, mean: jax.Array) -> jax.Array:
-    """Return the mean of (x - mean)^2 of every channel of x `[..., C]`, for a mean `[C]` from elsewhere."""
-    return _square_deviation_impl(x, mean)
+def square_deviation(x: jax.Array, shift: jax.Array, mean: jax.Array) -> jax.Array:
+    """Return the mean of (x - shift - mean)^2 of every channel of x `[..., C]`; the shift is a constant."""
+    return _square_deviation_impl(x, shift, mean)
 
 
-def _square_deviation_impl(x: jax.Array, mean: jax.Array) -> jax.Array:
-    return jnp.mean(jnp.square(x - channel_row(mean, x)), all_but_last(x))
+def _square_deviation_impl(x: jax.Array, shift: jax.Array, mean: jax.Array) -> jax.Array:
+    return jnp.mean(jnp.square(_centred(x, shift, mean)), all_but_last(x))
 
 
-def _square_deviation_fwd(x: jax.Array, mean: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    # x: the input itself. mean: one number a channel.
-    return _square_deviation_impl(x, mean), (x, mean)
+def _square_deviation_fwd(
+    x: jax.Array, shift: jax.Array, mean: jax.Array
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array, jax.Array]]:
+    # x: the input itself. shift and mean: one number a channel.
+    return _square_deviation_impl(x, shift, mean), (x, shift, mean)
 
 
-def _square_deviation_bwd(residuals: tuple[jax.Array, jax.Array], g: jax.Array) -> tuple[jax.Array, jax.Array]:
-    x, mean = residuals
-    dx = (x - channel_row(mean, x)) * channel_row(2 * g / math.prod(x.shape[:-1]), x)
-    return dx, -jnp.sum(dx, all_but_last(x))
+def _square_deviation_bwd(
+    residuals: tuple[jax.Array, jax.Array, jax.Array], g: jax.Array
+) -> tuple[jax.Array, None, jax.Array]:
+    x, shift, mean = residuals
+    dx = _centred(x, shift, mean) * channel_row(2 * g / math.prod(x.shape[:-1]), x)
+    return dx, None, -jnp.sum(dx, all_but_last(x))
 
 
 square_deviation.defvjp(_square_deviation_fwd, _square_deviation_bwd)

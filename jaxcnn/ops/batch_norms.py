@@ -45,6 +45,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.algorithms._varying import varying_alike
+from jaxcnn.ops._axes import as_mask
 from jaxcnn.ops._dtypes import as_floating, channel_row, widen
 from jaxcnn.ops._given_statistics import normalize_by, square_deviation
 from jaxcnn.ops._norm import all_but_last, canonical_arrays, canonical_epsilon
@@ -63,6 +64,7 @@ def batch_norm(
     mean: jax.Array | None = None,
     variance: jax.Array | None = None,
     axis_name: Any = None,
+    where: jax.Array | None = None,
     epsilon: float = 1e-5,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Normalise every channel by the statistics of the batch, as in training, or by those given, as in inference.
@@ -84,18 +86,24 @@ def batch_norm(
       variance: `[C]`, floating, likewise.
       axis_name: the name of a mapped axis (`shard_map`, `vmap`), or several, over whose devices the statistics are
         averaged too. Under `jit` with a sharded batch they are those of the whole batch anyway.
+      where: bool, broadcastable to x: which elements the statistics are of; None is all. It has no say where mean and
+        variance are given.
       epsilon: a positive Python number; it is static.
 
     Returns:
       y, of the shape and dtype of x; mean and variance, `[C]` in float32 or wider: the variance is that of the batch,
-      divided by the number of elements. Statistics that were given come back as they are.
+      divided by the number of elements. Statistics that were given come back as they are. Elements outside `where` are
+      normalised by the statistics of the others, as in flax; where a channel has no others, mean and variance are 0.
+      For the running averages of mean and variance see `running_statistics`. A variance beyond the largest number of
+      the dtype is infinite, while y is right; with axis_name, such a y is not.
 
     Gradient:
       Smooth. All three results are differentiable.
 
     Raises:
       TypeError: a dtype is not floating, or scale or bias is wider than x.
-      ValueError: the shapes do not fit, there is nothing to average, or only one of mean and variance is given.
+      ValueError: the shapes do not fit, a channel has fewer than two elements, on all devices together (which is for
+        statistics given), or only one of mean and variance is given.
 
     Example:
       >>> import jax.numpy as jnp, jaxcnn
@@ -107,17 +115,41 @@ def batch_norm(
       Ioffe and Szegedy 2015, arXiv:1502.03167.
     """
     x, scale, bias = canonical_arrays(x, ("scale", scale, 1.0), ("bias", bias, 0.0))
+    where = as_mask(where, x.shape)
     epsilon = canonical_epsilon(epsilon, x.dtype)
     if mean is not None or variance is not None:
         if axis_name is not None:
             raise ValueError(f"axis_name (={axis_name!r}) must be None where mean and variance are given")
         mean, variance = _given("mean", mean, x), _given("variance", variance, x)
         return _compiled_inference(x, mean, variance, scale, bias, epsilon), mean, variance
+    axis_name = None if axis_name is None else _canonical_axis_name(axis_name)
+    _require_elements(x, axis_name)
+    if axis_name is not None:
+        return _compiled_synchronised(x, scale, bias, where, axis_name, epsilon)
+    return _compiled_batch_norm(x, scale, bias, where, NormConfig(all_but_last(x), x.shape[-1], epsilon))
+
+
+def _require_elements(x: jax.Array, axis_name: Any) -> None:
+    """Check that there is more than one element a channel, of all devices; where the number is known.
+
+    Raises:
+      ValueError: there is none, or one.
+    """
     if math.prod(x.shape[:-1]) == 0:
         raise ValueError(f"x (shape {x.shape}) must hold at least one element a channel")
-    if axis_name is not None:
-        return _compiled_synchronised(x, scale, bias, _canonical_axis_name(axis_name), epsilon)
-    return _compiled_batch_norm(x, scale, bias, None, NormConfig(all_but_last(x), x.shape[-1], epsilon))
+    number = math.prod(x.shape[:-1]) * (1 if axis_name is None else lax.axis_size(axis_name))
+    if isinstance(number, int) and number == 1:
+        raise ValueError(
+            f"x (shape {x.shape}) must hold more than one element a channel, for one alone is its own mean; "
+            "with mean and variance given, it may be one"
+        )
+
+
+def _inference(
+    x: jax.Array, mean: jax.Array, variance: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float
+) -> jax.Array:
+    y: Any = normalize_by(x, None, mean, variance, scale, bias, epsilon)
+    return y
 
 
 def _given(name: str, statistic: Any, x: jax.Array) -> jax.Array:
@@ -129,7 +161,7 @@ def _given(name: str, statistic: Any, x: jax.Array) -> jax.Array:
     return statistic
 
 
-_compiled_inference = compiled(normalize_by, "batch_norm", static_argnums=(5,))
+_compiled_inference = compiled(_inference, "batch_norm", static_argnums=(5,))
 
 
 def _canonical_axis_name(axis_name: Any) -> Any:
@@ -232,14 +264,27 @@ def _once_there(x: jax.Array, other: jax.Array) -> jax.Array:
 
 
 def _synchronised(
-    x: jax.Array, scale: jax.Array, bias: jax.Array, axis_name: Any, epsilon: float
+    x: jax.Array, scale: jax.Array, bias: jax.Array, where: jax.Array | None, axis_name: Any, epsilon: float
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    wide = widen(x)
-    mean = lax.pmean(jnp.mean(wide, all_but_last(x)), axis_name)
-    variance = lax.pmean(square_deviation(*varying_alike(wide, mean)), axis_name)
-    arrays = varying_alike(wide, mean, variance, widen(scale), widen(bias))
+    wide, axes = widen(x), all_but_last(x)
+
+    def over_devices(values: jax.Array) -> jax.Array:
+        if where is None:
+            return lax.pmean(jnp.mean(values, axes), axis_name)
+        each = jnp.sum(where & jnp.ones_like(wide, bool), axes, dtype=jnp.int32)
+        number = lax.psum(each, axis_name)
+        total = lax.psum(jnp.sum(unmasked(where, values), axes), axis_name)
+        return total / jnp.maximum(number, jnp.ones_like(number)).astype(wide.dtype)
+
+    shift = lax.stop_gradient(over_devices(wide))
+    mean = over_devices(wide - channel_row(shift, x))
+    if where is None:
+        variance = lax.pmean(square_deviation(*varying_alike(wide, shift, mean)), axis_name)
+    else:
+        variance = over_devices(jnp.square(wide - channel_row(shift, x) - channel_row(mean, x)))
+    arrays = varying_alike(x, shift, mean, variance, scale, bias)
     y: Any = normalize_by(*arrays, epsilon)
-    return y.astype(x.dtype), mean, variance
+    return y, shift + mean, variance
 
 
-_compiled_synchronised = compiled(_synchronised, "batch_norm", static_argnums=(3, 4))
+_compiled_synchronised = compiled(_synchronised, "batch_norm", static_argnums=(4, 5))

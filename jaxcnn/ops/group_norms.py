@@ -8,10 +8,12 @@ References: Wu and He 2018, "Group normalization", arXiv:1803.08494; Ulyanov, Ve
 normalization", arXiv:1607.08022; Qiao et al. 2019, "Weight standardization", arXiv:1903.10520.
 """
 
+import math
 from typing import Any
 
 import jax
 
+from jaxcnn.ops._axes import as_mask
 from jaxcnn.ops._norm import all_but_last, canonical_arrays, canonical_epsilon
 from jaxcnn.ops._rule import compiled
 from jaxcnn.ops._statistics import NormConfig
@@ -26,6 +28,7 @@ def group_norm(
     *,
     num_groups: int = 32,
     spatial_rank: int | None = None,
+    where: jax.Array | None = None,
     epsilon: float = 1e-6,
 ) -> jax.Array:
     """Normalise every group of channels of an example over its positions.
@@ -43,17 +46,19 @@ def group_norm(
       bias: `[C]` or None for zeros, in the dtype of x or a narrower one.
       num_groups: into how many groups of neighbours the channels are split; it divides C.
       spatial_rank: the number of spatial axes; None takes all but the first axis, the batch, and the channels.
+      where: bool, broadcastable to x: which elements the statistics are of; None is all.
       epsilon: a positive Python number; it is static.
 
     Returns:
-      An array of the shape and dtype of x.
+      An array of the shape and dtype of x. Elements outside `where` are normalised by the statistics of the others, as
+      in flax; where there are no others, mean and variance are 0.
 
     Gradient:
       Smooth.
 
     Raises:
-      TypeError: a dtype is not floating, or scale or bias is wider than x.
-      ValueError: the shapes do not fit, or num_groups does not divide the channels.
+      TypeError: a dtype is not floating, or scale or bias is wider than x, or where is not bool.
+      ValueError: the shapes do not fit, num_groups does not divide the channels, or a group is one element.
 
     Example:
       >>> import jax.numpy as jnp, jaxcnn
@@ -68,7 +73,8 @@ def group_norm(
     if x.shape[-1] % groups:
         raise ValueError(f"num_groups (={groups}) must divide the channels of x (={x.shape[-1]})")
     config = NormConfig(_spatial_axes(x, spatial_rank, 0), groups, canonical_epsilon(epsilon, x.dtype))
-    return _compiled_group_norm(x, scale, bias, None, config)
+    _require_elements(x, config)
+    return _compiled_group_norm(x, scale, bias, as_mask(where, x.shape), config)
 
 
 def instance_norm(
@@ -77,6 +83,7 @@ def instance_norm(
     bias: jax.Array | None = None,
     *,
     spatial_rank: int | None = None,
+    where: jax.Array | None = None,
     epsilon: float = 1e-6,
 ) -> jax.Array:
     """Normalise every channel of an example over its positions.
@@ -93,17 +100,19 @@ def instance_norm(
       scale: `[C]` or None for ones, in the dtype of x or a narrower one.
       bias: `[C]` or None for zeros, in the dtype of x or a narrower one.
       spatial_rank: the number of spatial axes; None takes all but the first axis, the batch, and the channels.
+      where: bool, broadcastable to x: which elements the statistics are of; None is all.
       epsilon: a positive Python number; it is static.
 
     Returns:
-      An array of the shape and dtype of x.
+      An array of the shape and dtype of x. Elements outside `where` are normalised by the statistics of the others, as
+      in flax; where there are no others, mean and variance are 0.
 
     Gradient:
       Smooth.
 
     Raises:
-      TypeError: a dtype is not floating, or scale or bias is wider than x.
-      ValueError: the shapes do not fit, or x has no spatial axis.
+      TypeError: a dtype is not floating, or scale or bias is wider than x, or where is not bool.
+      ValueError: the shapes do not fit, x has no spatial axis, or a single position.
 
     Example:
       >>> import jax.numpy as jnp, jaxcnn
@@ -115,7 +124,8 @@ def instance_norm(
     """
     x, scale, bias = canonical_arrays(x, ("scale", scale, 1.0), ("bias", bias, 0.0))
     config = NormConfig(_spatial_axes(x, spatial_rank, 1), x.shape[-1], canonical_epsilon(epsilon, x.dtype))
-    return _compiled_instance_norm(x, scale, bias, None, config)
+    _require_elements(x, config)
+    return _compiled_instance_norm(x, scale, bias, as_mask(where, x.shape), config)
 
 
 def weight_standardization(kernel: jax.Array, scale: jax.Array | None = None, *, epsilon: float = 1e-5) -> jax.Array:
@@ -174,6 +184,20 @@ def _spatial_axes(x: jax.Array, spatial_rank: Any, least: int) -> tuple[int, ...
     if any(x.shape[a] == 0 for a in axes):
         raise ValueError(f"x shape (={x.shape}) must have no empty axis but batch")
     return axes
+
+
+def _require_elements(x: jax.Array, config: NormConfig) -> None:
+    """Check that more than one element is taken together; where the number is known.
+
+    Raises:
+      ValueError: it is one.
+    """
+    number = math.prod(x.shape[a] for a in config.axes) * (x.shape[-1] // config.groups)
+    if isinstance(number, int) and number == 1:
+        raise ValueError(
+            f"x (shape {x.shape}) must hold more than one element of an example's group of channels "
+            f"(groups: {config.groups}), for one alone is its own mean"
+        )
 
 
 def _normalized(

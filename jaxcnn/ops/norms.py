@@ -32,6 +32,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxcnn.ops._axes import as_mask
 from jaxcnn.ops._dtypes import channel_row, widen
 from jaxcnn.ops._norm import all_but_last, canonical_arrays, canonical_epsilon
 from jaxcnn.ops._rule import compiled
@@ -51,7 +52,12 @@ Centre = tuple[jax.Array, jax.Array, jax.Array | None]  # mean, 1 / deviation, a
 
 
 def layer_norm(
-    x: jax.Array, scale: jax.Array | None = None, bias: jax.Array | None = None, *, epsilon: float = 1e-6
+    x: jax.Array,
+    scale: jax.Array | None = None,
+    bias: jax.Array | None = None,
+    *,
+    where: jax.Array | None = None,
+    epsilon: float = 1e-6,
 ) -> jax.Array:
     """Normalise the channels of every position.
 
@@ -66,16 +72,18 @@ def layer_norm(
       x: `[..., C]`, floating.
       scale: `[C]` or None for ones, in the dtype of x or a narrower one.
       bias: `[C]` or None for zeros, in the dtype of x or a narrower one.
+      where: bool, broadcastable to x: which elements the statistics are of; None is all.
       epsilon: a positive Python number; it is static.
 
     Returns:
-      An array of the shape and dtype of x.
+      An array of the shape and dtype of x. Elements outside `where` are normalised by the statistics of the others, as
+      in flax; where there are no others, mean and variance are 0.
 
     Gradient:
       Smooth.
 
     Raises:
-      TypeError: a dtype is not floating, or scale or bias is wider than x.
+      TypeError: a dtype is not floating, or scale or bias is wider than x, or where is not bool.
       ValueError: the shapes do not fit, or there is nothing to average.
 
     Example:
@@ -87,7 +95,7 @@ def layer_norm(
       Ba, Kiros and Hinton 2016, arXiv:1607.06450.
     """
     x, scale, bias = canonical_arrays(x, ("scale", scale, 1.0), ("bias", bias, 0.0))
-    return _compiled_layer_norm(x, scale, bias, None, canonical_epsilon(epsilon, x.dtype))
+    return _compiled_layer_norm(x, scale, bias, as_mask(where, x.shape), canonical_epsilon(epsilon, x.dtype))
 
 
 def _layer_norm_impl(
@@ -187,7 +195,9 @@ def _shared_by_channels(x: jax.Array, where: jax.Array | None) -> jax.Array:
     return shared(jnp.sum(x, -1, keepdims=True), x, where, _config(x, 0.0))
 
 
-def rms_norm(x: jax.Array, scale: jax.Array | None = None, *, epsilon: float = 1e-6) -> jax.Array:
+def rms_norm(
+    x: jax.Array, scale: jax.Array | None = None, *, where: jax.Array | None = None, epsilon: float = 1e-6
+) -> jax.Array:
     """Divide the channels of every position by their root mean square.
 
     `layer_norm` is the sibling that subtracts the mean, too.
@@ -199,16 +209,18 @@ def rms_norm(x: jax.Array, scale: jax.Array | None = None, *, epsilon: float = 1
     Args:
       x: `[..., C]`, floating.
       scale: `[C]` or None for ones, in the dtype of x or a narrower one.
+      where: bool, broadcastable to x: which elements the statistics are of; None is all.
       epsilon: a positive Python number; it is static.
 
     Returns:
-      An array of the shape and dtype of x.
+      An array of the shape and dtype of x. Elements outside `where` are normalised by the statistics of the others, as
+      in flax; where there are no others, the mean of x^2 is 0.
 
     Gradient:
       Smooth.
 
     Raises:
-      TypeError: a dtype is not floating, or scale is wider than x.
+      TypeError: a dtype is not floating, or scale is wider than x, or where is not bool.
       ValueError: the shapes do not fit, or there is nothing to average.
 
     Example:
@@ -220,7 +232,7 @@ def rms_norm(x: jax.Array, scale: jax.Array | None = None, *, epsilon: float = 1
       Zhang and Sennrich 2019, arXiv:1910.07467.
     """
     x, scale = canonical_arrays(x, ("scale", scale, 1.0))
-    return _compiled_rms_norm(x, scale, None, canonical_epsilon(epsilon, x.dtype))
+    return _compiled_rms_norm(x, scale, as_mask(where, x.shape), canonical_epsilon(epsilon, x.dtype))
 
 
 def _rms_norm_impl(

@@ -72,6 +72,7 @@ from jaxcnn.reference.regularization import stochastic_depth as stochastic_depth
 from jaxcnn.reference.resampling import upsample_linear as upsample_linear
 from jaxcnn.reference.resampling import upsample_nearest as upsample_nearest
 from jaxcnn.reference.response_norms import local_response_norm as local_response_norm
+from jaxcnn.reference.running_averages import running_statistics as running_statistics
 from jaxcnn.reference.smooth_activations import log_sigmoid as log_sigmoid
 from jaxcnn.reference.smooth_activations import sigmoid as sigmoid
 from jaxcnn.reference.smooth_activations import softplus as softplus

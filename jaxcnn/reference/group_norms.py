@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn.ops._dtypes import widen
-from jaxcnn.reference._norm import normalize
+from jaxcnn.reference._norm import mean_and_variance, normalize
 
 
 def group_norm(
@@ -14,6 +14,7 @@ def group_norm(
     *,
     num_groups: int = 32,
     spatial_rank: int | None = None,
+    where: jax.Array | None = None,
     epsilon: float = 1e-6,
 ) -> jax.Array:
     """Normalise every group of channels of an example; the autodiff twin of `jaxcnn.group_norm`."""
@@ -25,7 +26,9 @@ def group_norm(
         spread = jnp.broadcast_to(statistic, (*statistic.shape[:-1], split.shape[-1]))
         return spread.reshape(*spread.shape[:-2], x.shape[-1])
 
-    mean, variance = (of_channels(of(split, axes, keepdims=True)) for of in (jnp.mean, jnp.var))
+    if where is not None:
+        where = jnp.broadcast_to(where, x.shape).reshape(split.shape)
+    mean, variance = (of_channels(statistic) for statistic in mean_and_variance(split, axes, where))
     return normalize(x, mean, variance, scale, bias, epsilon)
 
 
@@ -35,14 +38,15 @@ def instance_norm(
     bias: jax.Array | None = None,
     *,
     spatial_rank: int | None = None,
+    where: jax.Array | None = None,
     epsilon: float = 1e-6,
 ) -> jax.Array:
     """Normalise every channel of an example; the autodiff twin of `jaxcnn.instance_norm`."""
-    return group_norm(x, scale, bias, num_groups=x.shape[-1], spatial_rank=spatial_rank, epsilon=epsilon)
+    return group_norm(x, scale, bias, num_groups=x.shape[-1], spatial_rank=spatial_rank, where=where, epsilon=epsilon)
 
 
 def weight_standardization(kernel: jax.Array, scale: jax.Array | None = None, *, epsilon: float = 1e-5) -> jax.Array:
     """Normalise all weights of an output channel; the autodiff twin of `jaxcnn.weight_standardization`."""
     wide, axes = widen(kernel), tuple(range(kernel.ndim - 1))
-    mean, variance = jnp.mean(wide, axes, keepdims=True), jnp.var(wide, axes, keepdims=True)
+    mean, variance = mean_and_variance(wide, axes, None)
     return normalize(kernel, mean, variance, scale, None, epsilon)

@@ -1,6 +1,8 @@
 """Random configurations of norms."""
 
-from jaxcnn.gradcheck.cases import Case, Normal, Uniform
+import math
+
+from jaxcnn.gradcheck.cases import Case, Mask, Normal, Uniform
 
 
 def _shape(rng, least_axes):
@@ -18,40 +20,47 @@ def _epsilon(rng):
     return {"epsilon": float(10.0 ** rng.uniform(-2, 0))}
 
 
-def _norm(op, most=2, least_axes=0):
-    def draw(rng):
-        x = _shape(rng, least_axes)
-        return Case(op, "drawn", (Normal(x), *_parameters(rng, x[-1], most)), _epsilon(rng))
+def _case(rng, op, x, most, options, masked=True):
+    """Return a case, one in three of those that may have a mask with one."""
+    inputs = (Normal(x), *_parameters(rng, x[-1], most))
+    if not masked or rng.random() < 2 / 3:
+        return Case(op, "drawn", inputs, options | _epsilon(rng))
+    mask = tuple(1 if rng.random() < 0.3 else n for n in x)[int(rng.integers(0, len(x))) :]
+    return Case(op, "drawn, masked", (*inputs, Mask(mask)), options | _epsilon(rng), ("where",))
 
-    return draw
+
+def _norm(op, most=2, least_axes=0, masked=True):
+    return lambda rng: _case(rng, op, _shape(rng, least_axes), most, {}, masked)
 
 
 def _batch_norm(rng):
-    case = _norm("batch_norm", least_axes=1)(rng)
-    if rng.random() < 0.5:
-        return case
-    x = case.inputs[0].shape
+    x = _shape(rng, 1)
+    if math.prod(x[:-1]) > 1 and rng.random() < 0.5:
+        return _case(rng, "batch_norm", x, 2, {})
     channels = [Normal(x[-1:])] * 3
     return Case(
-        case.op, case.label, (Normal(x), *channels, Uniform(x[-1:], 0.5, 2.0)), case.options, ("mean", "variance")
+        "batch_norm", "drawn", (Normal(x), *channels, Uniform(x[-1:], 0.5, 2.0)), _epsilon(rng), ("mean", "variance")
     )
 
 
 def _group_norm(rng):
     groups, x = int(rng.integers(1, 4)), _shape(rng, 0)
-    x = (*x[:-1], groups * int(rng.integers(1, 4)))
     rank = int(rng.integers(0, len(x)))
+    size = int(rng.integers(1, 4))
+    if math.prod(x[len(x) - 1 - rank : -1]) * size == 1:
+        size = 2  # one element alone is its own mean
+    x = (*x[:-1], groups * size)
     default = {} if rank == max(len(x) - 2, 0) else {"spatial_rank": rank}
-    return Case(
-        "group_norm", "drawn", (Normal(x), *_parameters(rng, x[-1])), {"num_groups": groups} | default | _epsilon(rng)
-    )
+    return _case(rng, "group_norm", x, 2, {"num_groups": groups} | default)
 
 
 def _instance_norm(rng):
     x = _shape(rng, 1)
     rank = int(rng.integers(1, len(x)))
+    if math.prod(x[len(x) - 1 - rank : -1]) == 1:
+        x = (*x[:-2], 3, x[-1])
     default = {} if rank == len(x) - 2 else {"spatial_rank": rank}
-    return Case("instance_norm", "drawn", (Normal(x), *_parameters(rng, x[-1])), default | _epsilon(rng))
+    return _case(rng, "instance_norm", x, 2, default)
 
 
 def _local_response_norm(rng):
@@ -61,12 +70,21 @@ def _local_response_norm(rng):
     return Case("local_response_norm", "drawn", (Normal(_shape(rng, 0)),), options)
 
 
+def _running_statistics(rng):
+    x = _shape(rng, 0)
+    channels = [Normal(x[-1:])] * 2
+    options = {} if rng.random() < 0.5 else {"count": int(rng.integers(2, 9))}
+    options |= {"momentum": float(rng.uniform(0, 1))}
+    return Case("running_statistics", "drawn", (*channels, Normal(x), Normal(x)), options)
+
+
 DRAW = {
     "batch_norm": _batch_norm,
     "layer_norm": _norm("layer_norm"),
     "rms_norm": _norm("rms_norm", most=1),
     "group_norm": _group_norm,
     "instance_norm": _instance_norm,
-    "weight_standardization": _norm("weight_standardization", most=1, least_axes=1),
+    "running_statistics": _running_statistics,
+    "weight_standardization": _norm("weight_standardization", most=1, least_axes=1, masked=False),
     "local_response_norm": _local_response_norm,
 }

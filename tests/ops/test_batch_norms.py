@@ -46,18 +46,49 @@ def test_batch_statistics_are_summed_in_float32(dtype):
     assert pull(x)[0][0] == jnp.asarray(65536 * float(x[0, 0]), dtype)
 
 
-def test_batch_of_one_element():
-    """The mean is the element and the variance 0: y is the bias, and x does not move it."""
-    x = jnp.array([[3.0, -7.0]])
-    (y, mean, variance), pull = jax.vjp(jaxcnn.batch_norm, x, jnp.full(2, 2.0), jnp.array([1.0, 4.0]))
-    np.testing.assert_array_equal(y, [[1, 4]])
-    np.testing.assert_array_equal(mean, [3, -7])
-    np.testing.assert_array_equal(variance, [0, 0])
-    dx, dscale, dbias = pull((jnp.array([[1.0, 2.0]]), jnp.array([5.0, 6.0]), jnp.array([8.0, 9.0])))
-    np.testing.assert_array_equal(dx, [[5, 6]])
-    np.testing.assert_array_equal(dscale, [0, 0])
-    np.testing.assert_array_equal(dbias, [1, 2])
-    np.testing.assert_array_equal(jaxcnn.batch_norm(x[0])[1], x[0])
+def test_one_element_a_channel_is_for_statistics_given():
+    """One alone is its own mean: y would be the bias, whatever x is, and no gradient would reach x."""
+    for x in (jnp.array([[3.0, -7.0]]), jnp.array([3.0, -7.0]), jnp.ones((1, 1, 1, 2))):
+        with pytest.raises(ValueError, match=r"x \(shape \(.*2,?\)\) must hold more than one element a channel"):
+            jaxcnn.batch_norm(x)
+        y, _, _ = jaxcnn.batch_norm(x, mean=jnp.array([1.0, 1.0]), variance=jnp.array([4.0, 16.0]), epsilon=1e-9)
+        np.testing.assert_allclose(y, (np.asarray(x) - 1) / [2, 4], rtol=1e-6)
+
+
+def test_the_elements_of_all_devices_count():
+    lanes = jnp.array([[[3.0]], [[5.0]]])
+    y, mean, variance = jax.vmap(lambda x: jaxcnn.batch_norm(x, axis_name="lanes", epsilon=1e-9), axis_name="lanes")(
+        lanes
+    )
+    np.testing.assert_allclose(y.ravel(), [-1, 1], rtol=1e-6)
+    np.testing.assert_array_equal(mean.ravel(), [4, 4])
+    np.testing.assert_array_equal(variance.ravel(), [1, 1])
+    with pytest.raises(ValueError, match="must hold more than one element a channel"):
+        jax.vmap(lambda x: jaxcnn.batch_norm(x, axis_name="lanes"), axis_name="lanes")(lanes[:1])
+
+
+def test_lanes_that_share_their_statistics_have_the_digits_of_a_deviation():
+    x = jnp.full((3, 7, 2), 3333.33)
+    y, mean, _ = jax.vmap(lambda x: jaxcnn.batch_norm(x, axis_name="lanes"), axis_name="lanes")(x)
+    np.testing.assert_allclose(y, 0, atol=1e-6)
+    np.testing.assert_array_equal(mean, np.float32(3333.33))
+
+
+def test_lanes_share_the_statistics_of_what_is_not_masked():
+    rng = np.random.default_rng(0)
+    x, where = rng.standard_normal((3, 4, 2)), rng.random((3, 4, 2)) < 0.5
+
+    def lanes(x):
+        normalized = jax.vmap(lambda x, w: jaxcnn.batch_norm(x, axis_name="lanes", where=w), axis_name="lanes")
+        return normalized(x, where)[0]
+
+    with jax.enable_x64(True):
+        y, pull = jax.vjp(lanes, jnp.asarray(x))
+        whole, pull_whole = jax.vjp(
+            lambda x: jaxcnn.batch_norm(x, where=where.reshape(12, 2))[0], jnp.asarray(x.reshape(12, 2))
+        )
+        checks.assert_close(y, np.reshape(whole, x.shape), 1e-13)
+        checks.assert_close(pull(jnp.sin(y))[0], np.reshape(pull_whole(jnp.sin(whole))[0], x.shape), 1e-12)
 
 
 def test_given_statistics_keep_their_dtype_and_give_what_training_gives():

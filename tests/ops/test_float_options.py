@@ -30,6 +30,7 @@ CALLS = {
     ("spatial_dropout", "rate"): lambda e, x: jaxcnn.spatial_dropout(x, e, deterministic=True),
     ("stochastic_depth", "rate"): lambda e, x: jaxcnn.stochastic_depth(x, e, "row", deterministic=True),
     ("huber_loss", "delta"): lambda e, x: jaxcnn.huber_loss(x, x, delta=e),
+    ("running_statistics", "momentum"): lambda e, x: jaxcnn.running_statistics(*[x[0, 0, 0]] * 4, momentum=e),
     ("pad", "value"): lambda e, x: jaxcnn.pad(x, 1, value=e),
     ("sigmoid_focal_loss", "alpha"): lambda e, x: jaxcnn.sigmoid_focal_loss(x, x, alpha=e),
     ("sigmoid_focal_loss", "gamma"): lambda e, x: jaxcnn.sigmoid_focal_loss(x, x, gamma=e),

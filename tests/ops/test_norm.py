@@ -88,6 +88,42 @@ def test_sums_in_half_precision_are_not_lost(name, dtype):
         np.testing.assert_allclose(np.asarray(pull(x)[0], np.float64), 16384 * float(x[0, 0, 0]), rtol=1e-2)
 
 
+@pytest.mark.parametrize("name", [*EVERYWHERE, "rms_norm"])
+def test_what_is_masked_has_no_say(name):
+    """Whatever it is, the others are normalised alike; itself it is normalised by them, and has its own gradient."""
+    rng = np.random.default_rng(0)
+    x, where = (rng.standard_normal((2, 6, 4)).astype(np.float32) for _ in range(2))
+    where, fn = where < 0.7, normalized(name)
+    y, other = (np.asarray(fn(v, where=where)) for v in (x, np.where(where, x, 100 * x)))
+    np.testing.assert_allclose(other[where], y[where], rtol=1e-6)
+    assert (np.abs(other - y)[~where] > 0.1).all()
+    masked = jnp.asarray(~where, jnp.float32)
+    dx = jax.grad(lambda x: jnp.sum(fn(x, where=where) * masked))(jnp.asarray(x))
+    slope = jax.grad(lambda s: jnp.sum(fn(x + s * masked, where=where) * masked))(0.0)
+    np.testing.assert_allclose(jnp.sum(dx * masked), slope, rtol=1e-5)
+    assert slope > 0
+    if name != "rms_norm":  # a shift of everything changes nothing
+        np.testing.assert_allclose(np.sum(dx), 0, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", [*EVERYWHERE, "rms_norm"])
+def test_nothing_but_masked_elements(name):
+    """The statistics are 0: y is x / sqrt(epsilon), and so is its gradient."""
+    x = jnp.asarray(np.random.default_rng(0).standard_normal((2, 3, 4)), jnp.float32)
+    y, pull = jax.vjp(lambda x: normalized(name)(x, where=jnp.zeros((), bool), epsilon=0.25), x)
+    np.testing.assert_allclose(y, 2 * x, rtol=1e-6)
+    np.testing.assert_allclose(pull(jnp.ones_like(y))[0], 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", [*EVERYWHERE, "rms_norm"])
+def test_errors_of_the_mask(name):
+    x = jnp.ones((2, 3, 4))
+    with pytest.raises(TypeError, match=r"where dtype \(=int32\) must be bool"):
+        normalized(name)(x, where=jnp.ones((2, 3, 4), jnp.int32))
+    with pytest.raises(ValueError, match=r"where shape \(=\(3, 1, 1\)\) must broadcast to \(2, 3, 4\)"):
+        normalized(name)(x, where=jnp.ones((3, 1, 1), bool))
+
+
 X, C = jnp.ones((4, 3)), jnp.ones(3)
 
 
