@@ -5,28 +5,31 @@
 
 soft_sign': above 0, y' = (1 + x - x) / (1 + x)^2, and y is odd. squareplus': s' = x / s.
 
-For x below 0, x + s and 1 + x / s keep no digits. With t = (s + |x|) / 2, whose terms have one sign, (s - |x|) / 2 is
-b / (4 t), as (s - |x|) (s + |x|) = b, and s is the sum of the two. So, with v = y / f(0) = 2 y / sqrt(b),
+For x below 0, x + s and 1 + x / s keep no digits. As (s - |x|) (s + |x|) = b, they are, with t = s + |x|, whose terms
+have one sign,
 
-    above 0   y = t            y' = (s + |x|) / (2 s) = t / (t + b / (4 t)) = v^2 / (1 + v^2)
-    below 0   y = b / (4 t)    y' = (s - |x|) / (2 s) = y / (y + b / (4 y)) = v^2 / (1 + v^2)
+    above 0   y = t / 2          y' = t / (2 s)
+    below 0   y = b / (2 t)      y' = b / (2 s t)
 
-g is multiplied with one factor after the other, none of which is too large or too small where the product is not.
+and y'' = b / (2 s^3), which the derivative of neither keeps for a large x. y' comes as two factors, near and far, and g
+is multiplied with one after the other, for y' may be too small for the dtype where g y' is not.
 
-Residuals: soft_sign keeps x, for 1 - |y| keeps no digits of a y near 1 or -1; squareplus y, which the next layer keeps
-anyway, or x in half precision, where y is rounded.
+Residuals: x. Of a y near 1 or -1, 1 - |y| keeps no digits for soft_sign; for squareplus, y' would be v^2 / (1 + v^2)
+with v = 2 y / sqrt(b), which doubles the rounding of y.
 
 Half precision computes in float32 and is cast once.
 
 References: Turian, Bergstra and Bengio 2009 (soft_sign); Barron 2021, arXiv:2112.11687 (squareplus).
 """
 
+import functools
 import math
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.ops._dtypes import as_floating, as_static_number, is_half, widen
+from jaxcnn.ops._dtypes import as_floating, as_static_number, widen
 from jaxcnn.ops._rule import elementwise
 
 
@@ -112,26 +115,59 @@ def squareplus(x: jax.Array, b: float = 4) -> jax.Array:
     return _squareplus(x, b)
 
 
-def _wide_squareplus(x: jax.Array, b: float) -> jax.Array:
-    size = jnp.where(x < 0, -x, x)  # |x|, and x = 0 has the derivative of x > 0
+def _squareplus_impl(x: jax.Array, b: float) -> jax.Array:
+    wide = widen(x)
+    size = jnp.where(wide < 0, -wide, wide)  # |x|, and x = 0 has the derivative of x > 0
     near = jnp.minimum(size, 2.0**60)  # beyond, x^2 may be infinite, and s is |x|
-    s = jnp.maximum(size, jnp.sqrt(near * near + b))
-    t = s / 2 + size / 2
-    return jnp.where(x < 0, b / 4 / t, t)
+    t = jnp.maximum(size, jnp.sqrt(near * near + b)) / 2 + size / 2
+    return jnp.where(wide < 0, b / 4 / t, t).astype(x.dtype)
 
 
-def _squareplus_cotangent(saved: jax.Array, g: jax.Array, b: float) -> jax.Array:
-    y = _wide_squareplus(widen(saved), b) if is_half(saved) else saved
-    v = jnp.minimum(y * (2 / math.sqrt(b)), 2.0**28)  # beyond, the slope is 1
-    below = v < 1
-    root, rest = jnp.where(below, v, 1.0), jnp.where(below, 1.0, v)
-    return (widen(g) * root * (rest * (v / (1 + v * v)))).astype(g.dtype)
+class _Scaled(NamedTuple):
+    """X over a power of 2, so that b is from 1 to 4: y' is the same of these."""
+
+    x: jax.Array
+    b: float
+    power: float
+    deep: jax.Array  # where |x| is large: there x is divided once more, and b is no part of s
+    shift: float
+
+    @classmethod
+    def of(cls, x: jax.Array, b: float) -> "_Scaled":
+        power, size = 2.0 ** (math.floor(math.log2(b)) // 2), int(jnp.finfo(x.dtype).maxexp)
+        shift = 2.0 ** -(size // 4 + 4)
+        end = 2.0 ** (size // 2 - 1) / shift  # beyond it y' is 0 or 1
+        x = jnp.clip(x * (1 / power), -end, end)
+        deep = jnp.abs(x) > 2.0 ** (size // 2 - 12)
+        return cls(jnp.where(deep, x * shift, x), b / power / power, power, deep, shift)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
+def _squareplus_slope(x: jax.Array, b: float) -> tuple[jax.Array, jax.Array]:
+    """Return near <= 1 and far with near * far = y'."""
+    x, b, _, deep, shift = _Scaled.of(x, b)
+    square, below = x * x + b, x < 0
+    st = square + jnp.sqrt(square) * jnp.abs(x)  # of which s^2 has no rounding of s
+    far = jnp.where(below, b / 2, st / 2) / jnp.where(below, st, square)
+    return jnp.where(below & deep, shift * shift, 1.0), far
+
+
+@_squareplus_slope.defjvp
+def _squareplus_slope_jvp(
+    b: float, primals: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]:
+    (x,), (dx,) = primals, tangents
+    scaled = _Scaled.of(x, b)
+    square = scaled.x * scaled.x + scaled.b
+    curvature = jnp.where(scaled.deep, 0.0, scaled.b / 2 / scaled.power / (square * jnp.sqrt(square)))
+    return _squareplus_slope(x, b), (jnp.zeros_like(x), dx * curvature)
+
+
+def _squareplus_cotangent(x: jax.Array, g: jax.Array, b: float) -> jax.Array:
+    near, far = _squareplus_slope(widen(x), b)
+    return (widen(g) * near * far).astype(g.dtype)
 
 
 _squareplus = elementwise(
-    "squareplus",
-    lambda x, b: _wide_squareplus(widen(x), b).astype(x.dtype),
-    residual=lambda x, y, b: x if is_half(x) else y,
-    cotangent=_squareplus_cotangent,
-    static=1,
+    "squareplus", _squareplus_impl, residual=lambda x, y, b: x, cotangent=_squareplus_cotangent, static=1
 )

@@ -1,31 +1,32 @@
 """Exponential linear units: linear above 0, an exponential that levels off below.
 
-    y = a x where x > 0, else b (exp(c x) - 1)
+    y = a x where x > 0, else b (exp(x / d) - 1)
 
-    elu    a = 1       b = alpha          c = 1
-    celu   a = 1       b = alpha          c = 1 / alpha
-    selu   a = scale   b = scale alpha    c = 1             scale and alpha keep mean 0 and variance 1
+    elu    a = 1       b = alpha          d = 1
+    celu   a = 1       b = alpha          d = alpha
+    selu   a = scale   b = scale alpha    d = 1             scale and alpha keep mean 0 and variance 1
 
-Derivation. y' = a above 0, and below
+Derivation. y' = a above 0, and (b / d) exp(x / d) below.
 
-    y' = b c exp(c x) = c (y + b)    as b exp(c x) = y + b
+Kink: at x = 0 the slope is that from below, b / d, as in jax.nn; in celu both sides have 1.
 
-Kink: at x = 0 the slope is that from below, b c, as in jax.nn; in celu both sides have 1.
+Residuals: x. From y the slope would be (y + b) / d, as b exp(x / d) = y + b, which keeps none of its digits of a y near
+-b: elu' is 2e-9 at x = -20, and -1 + 1 is 0.
 
-Residuals: y, which the next layer keeps anyway; it tells the side, for y and x have the same sign where b c >= 0. Where
-b c < 0, x is kept. So it is in half precision, where y is rounded and y + b, near y = -b, keeps none of its digits.
-
-exp(c x) may be too small for the dtype where g exp(c x) is not, so half precision multiplies by its root twice. It
-computes in float32 and is cast once.
+exp(x / d) comes as the two factors of `_exponentials`, for it may be too small for the dtype where g exp(x / d) is not.
+Half precision computes in float32 and is cast once.
 
 References: Clevert, Unterthiner and Hochreiter 2015, arXiv:1511.07289 (elu); Barron 2017, arXiv:1704.07483 (celu);
 Klambauer et al. 2017, arXiv:1706.02515 (selu).
 """
 
+from fractions import Fraction
+
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.ops._dtypes import as_floating, as_static_number, is_half, widen
+from jaxcnn.ops._dtypes import as_floating, as_static_number, widen
+from jaxcnn.ops._exponentials import decay_factors, is_small, series_of_expm1
 from jaxcnn.ops._rule import elementwise
 
 _SELU_ALPHA = 1.6732632423543772848170429916717
@@ -38,7 +39,7 @@ def elu(x: jax.Array, alpha: float = 1.0) -> jax.Array:
     `celu` is the sibling without a kink for any alpha, `selu` the one for networks without norms.
 
     Math:
-      y = x where x > 0, else alpha (exp(x) - 1). VJP: dx = g where x > 0, else g alpha exp(x) = g (y + alpha).
+      y = x where x > 0, else alpha (exp(x) - 1). VJP: dx = g where x > 0, else g alpha exp(x).
 
     Args:
       x: floating, any shape.
@@ -48,8 +49,7 @@ def elu(x: jax.Array, alpha: float = 1.0) -> jax.Array:
       An array of the shape and dtype of x.
 
     Gradient:
-      alpha at x = 0, as in jax.nn. In float32 and wider it is computed from y, so that it ends where y rounds to
-      -alpha.
+      alpha at x = 0, as in jax.nn.
 
     Raises:
       TypeError: x is not floating, or alpha is not a static number.
@@ -74,7 +74,7 @@ def celu(x: jax.Array, alpha: float = 1.0) -> jax.Array:
 
     Math:
       y = x where x > 0, else alpha (exp(x / alpha) - 1).
-      VJP: dx = g where x > 0, else g exp(x / alpha) = g (y / alpha + 1).
+      VJP: dx = g where x > 0, else g exp(x / alpha).
 
     Args:
       x: floating, any shape.
@@ -84,7 +84,7 @@ def celu(x: jax.Array, alpha: float = 1.0) -> jax.Array:
       An array of the shape and dtype of x.
 
     Gradient:
-      Continuous, 1 at x = 0. In float32 and wider it is computed from y, so that it ends where y rounds to -alpha.
+      Continuous, 1 at x = 0.
 
     Raises:
       TypeError: x is not floating, or alpha is not a static number.
@@ -102,7 +102,7 @@ def celu(x: jax.Array, alpha: float = 1.0) -> jax.Array:
     alpha = as_static_number("alpha", alpha, x.dtype)
     if alpha == 0:
         raise ValueError(f"alpha (={alpha!r}) must not be 0")
-    return _celu(x, 1.0, alpha, 1 / alpha)
+    return _celu(x, 1.0, alpha, alpha)
 
 
 def selu(x: jax.Array) -> jax.Array:
@@ -112,7 +112,7 @@ def selu(x: jax.Array) -> jax.Array:
 
     Math:
       y = scale x where x > 0, else scale alpha (exp(x) - 1), scale = 1.0507..., alpha = 1.6732...
-      VJP: dx = scale g where x > 0, else g scale alpha exp(x) = g (y + scale alpha).
+      VJP: dx = scale g where x > 0, else g scale alpha exp(x).
 
     Args:
       x: floating, any shape.
@@ -121,8 +121,7 @@ def selu(x: jax.Array) -> jax.Array:
       An array of the shape and dtype of x.
 
     Gradient:
-      scale alpha, 1.7580..., at x = 0, as in jax.nn. In float32 and wider it is computed from y, so that it ends where
-      y rounds to -scale alpha.
+      scale alpha, 1.7580..., at x = 0, as in jax.nn.
 
     Raises:
       TypeError: x is not floating.
@@ -138,31 +137,32 @@ def selu(x: jax.Array) -> jax.Array:
     return _selu(as_floating("x", x), _SELU_SCALE, _SELU_SCALE * _SELU_ALPHA, 1.0)
 
 
-def _below(x: jax.Array, c: float) -> jax.Array:
-    """Return c x where x is not above 0, else 0, for what is not selected must be finite."""
-    return jnp.where(x > 0, 0.0, c * x)
+def _below(x: jax.Array) -> jax.Array:
+    """Return x where it is not above 0, else 0, for what is not selected must be finite."""
+    return jnp.where(x > 0, 0.0, x)
 
 
-def _impl(x: jax.Array, a: float, b: float, c: float) -> jax.Array:
+def _impl(x: jax.Array, a: float, b: float, d: float) -> jax.Array:
     wide = widen(x)
-    return jnp.where(wide > 0, a * wide, b * jnp.expm1(_below(wide, c))).astype(x.dtype)
+    below = _below(wide)
+    power = below / abs(d)
+    # x (b / d) and not x / d times b, for x / d may be too small for the dtype.
+    small, large = below * (b / abs(d)) * series_of_expm1(power), b * (jnp.exp(power) - 1)
+    level = jnp.where(is_small(power), small, large)
+    if d < 0:  # exp(z) - 1 = -exp(z) (exp(-z) - 1)
+        near, far = decay_factors(below, 1 / Fraction(abs(d)))
+        level = -level / near / far
+    return jnp.where(wide > 0, a * wide, level).astype(x.dtype)
 
 
-def _keeps_x(x: jax.Array, b: float, c: float) -> bool:
-    return is_half(x) or b * c < 0
+def _cotangent(x: jax.Array, g: jax.Array, a: float, b: float, d: float) -> jax.Array:
+    wide, wide_g = widen(x), widen(g)
+    near, far = decay_factors(_below(wide), 1 / Fraction(abs(d)))
+    level = b / d * wide_g
+    return jnp.where(wide > 0, a * wide_g, level * near * far if d > 0 else level / near / far).astype(g.dtype)
 
 
-def _residual(x: jax.Array, y: jax.Array, a: float, b: float, c: float) -> jax.Array:
-    del a
-    return x if _keeps_x(x, b, c) else y
-
-
-def _cotangent(saved: jax.Array, g: jax.Array, a: float, b: float, c: float) -> jax.Array:
-    if not _keeps_x(saved, b, c):
-        return jnp.where(saved > 0, a * g, g * (c * (saved + b)))
-    wide, wide_g = widen(saved), widen(g)
-    root = jnp.exp(_below(wide, c) / 2)
-    return jnp.where(wide > 0, a * wide_g, (b * c) * wide_g * root * root).astype(g.dtype)
-
-
-_elu, _celu, _selu = (elementwise(name, _impl, _residual, _cotangent, static=3) for name in ("elu", "celu", "selu"))
+_elu, _celu, _selu = (
+    elementwise(name, _impl, residual=lambda x, *_: x, cotangent=_cotangent, static=3)
+    for name in ("elu", "celu", "selu")
+)

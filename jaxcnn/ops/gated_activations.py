@@ -8,32 +8,47 @@
 The product rule gives each. What P and P' are:
 
     silu   P' = P (1 - P), so P + x P' = P (1 + x (1 - P)), and 1 - P = sigmoid(-x)
-    mish   with e = exp(x), tanh(log(1 + e)) = ((1 + e)^2 - 1) / ((1 + e)^2 + 1), so with n = e (e + 2)
-           P = n / (n + 2) and, as n' = 2 e (e + 1), P' = 2 n' / (n + 2)^2 = 4 e (e + 1) / (n + 2)^2
-    gelu   P = erfc(-x / sqrt 2) / 2, P' = exp(-x^2 / 2) / sqrt(2 pi); or, where approximate,
-           P = (1 + tanh(h)) / 2 = sigmoid(2 h), P' = P (1 - P) 2 h', with h = sqrt(2 / pi) (x + 0.044715 x^3)
+    mish   with u = exp(x), tanh(log(1 + u)) = ((1 + u)^2 - 1) / ((1 + u)^2 + 1), so with n = u (u + 2)
+           P = n / (n + 2) and, as n' = 2 u (u + 1), P' = 2 n' / (n + 2)^2 = 4 u (u + 1) / (n + 2)^2
+    gelu   P = erfc(-x / sqrt 2) / 2, P' = exp(-x^2 / 2) / sqrt(2 pi), as in `_normal`; or, where approximate,
+           P = (1 + tanh(z / 2)) / 2 = sigmoid(z), P' = P (1 - P) z', with z = sqrt(8 / pi) (x + 0.044715 x^3)
     glu    as silu, P' = P (1 - P)
+
+No digits are lost. Everything is a fraction of polynomials in e = exp(-|x|) or exp(-|z|), at most 1, in which what
+cancels is added before it is rounded: `gate_slope_factors` for silu and gelu, and for mish, whose slope is
+u (4 (x + 1) + (4 x + 6) u + 4 u^2 + u^3) / (n + 2)^2. No 1 + t is taken of a tanh t near -1. P comes as two factors,
+near and far, which are multiplied one by one: for a very negative x, P(x) is too small for the dtype and x P(x) is not.
 
 Residuals: x. y does not tell x, for the first three turn back near x = -1.
 
-Half precision computes in float32 and is cast once. There no 1 + t is taken of a tanh t near -1, which keeps none of
-its digits, and P comes as two factors, near and far, that are multiplied one by one: for a very negative x, P(x) is too
-small for the dtype where x P(x) is not. Float32 and wider compute P as JAX does, for the others are slower.
+Half precision computes in float32 and is cast once.
 
 References: Hendrycks and Gimpel 2016, arXiv:1606.08415 (gelu, silu); Misra 2019, arXiv:1908.08681 (mish); Dauphin, Fan,
 Auli and Grangier 2017, arXiv:1612.08083 (glu).
 """
 
-import math
 import operator
+from fractions import Fraction
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jaxcnn.ops._axes import canonical_axes
-from jaxcnn.ops._dtypes import as_floating, is_half, widen
-from jaxcnn.ops._exponentials import Factors, sigmoid_factors, sigmoid_slope_factors
+from jaxcnn.ops._dtypes import as_floating, widen
+from jaxcnn.ops._exponentials import (
+    Factors,
+    below_0,
+    exp_factors,
+    gate_curvature,
+    gate_slope_factors,
+    leading,
+    leading_of,
+    sigmoid_factors,
+    sigmoid_slope_factors,
+    summed,
+)
+from jaxcnn.ops._normal import normal_factors, normal_gate_slope_factors
 from jaxcnn.ops._rule import elementwise
 
 
@@ -68,21 +83,34 @@ def silu(x: jax.Array) -> jax.Array:
     return _silu(as_floating("x", x))
 
 
-def _within(x: jax.Array, low: float, high: float) -> jax.Array:
-    """Return x, or the bound beyond which the gate and its slope are constant: infinity times 0 would be nan."""
-    return jnp.clip(x, low, high)
+def _within(x: jax.Array) -> jax.Array:
+    """Return x, or a bound beyond which the gate and its slope are constant: infinity times 0 would be nan."""
+    return jnp.clip(x, -1000.0, 1000.0)
 
 
 def _silu_impl(x: jax.Array) -> jax.Array:
     wide = jnp.maximum(widen(x), -1000.0)
-    near, far = sigmoid_factors(wide, is_half(x))
+    near, far = sigmoid_factors(wide)
     return (wide * near * far).astype(x.dtype)
 
 
+@jax.custom_jvp
+def _silu_slope(x: jax.Array) -> Factors:
+    below = below_0(x)
+    return gate_slope_factors(x < 0, *exp_factors(below), below, 1 + below)
+
+
+@_silu_slope.defjvp
+def _silu_slope_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[Factors, Factors]:
+    (x,), (dx,) = primals, tangents
+    below = below_0(x)
+    curvature = gate_curvature(x < 0, *exp_factors(below), jnp.full_like(x, 2), -below)
+    return _silu_slope(x), (jnp.zeros_like(x), dx * curvature)
+
+
 def _silu_cotangent(x: jax.Array, g: jax.Array) -> jax.Array:
-    wide = _within(widen(x), -1000.0, 1000.0)
-    near, far = sigmoid_factors(wide, is_half(x))
-    return (widen(g) * near * (far * (1 + wide * (1 - near * far)))).astype(g.dtype)
+    near, far = _silu_slope(_within(widen(x)))
+    return (widen(g) * near * far).astype(g.dtype)
 
 
 _silu = elementwise("silu", _silu_impl, residual=lambda x, y: x, cotangent=_silu_cotangent)
@@ -94,8 +122,8 @@ def mish(x: jax.Array) -> jax.Array:
     The activation of YOLOv4; `silu` is much like it.
 
     Math:
-      y = x P, P = tanh(log(1 + exp(x))) = n / (n + 2), n = exp(x) (exp(x) + 2).
-      VJP: dx = g (P + 4 x exp(x) (exp(x) + 1) / (n + 2)^2).
+      y = x P, P = tanh(log(1 + u)) = n / (n + 2), u = exp(x), n = u (u + 2).
+      VJP: dx = g (P + 4 x u (u + 1) / (n + 2)^2).
 
     Args:
       x: floating, any shape.
@@ -120,28 +148,56 @@ def mish(x: jax.Array) -> jax.Array:
     return _mish(as_floating("x", x))
 
 
-def _mish_terms(x: jax.Array, half: bool) -> tuple[jax.Array | float, jax.Array, jax.Array, jax.Array]:
-    """Return near and far with near * far = exp(x), exp(x), and 1 / (n + 2)."""
-    if half:
-        root = jnp.exp(x / 2)
-        near, far = jnp.where(x < 0, root, 1.0), jnp.where(x < 0, root, root * root)
-    else:
-        near, far = 1.0, jnp.exp(x)
-    e = near * far
-    return near, far, e, 1 / (e * (e + 2) + 2)
-
-
 def _mish_impl(x: jax.Array) -> jax.Array:
     wide = jnp.maximum(widen(x), -1000.0)
-    near, far, e, share = _mish_terms(jnp.minimum(wide, 40.0), is_half(x))
-    return (wide * near * (far * ((e + 2) * share))).astype(x.dtype)
+    negative = wide < 0
+    near, far = exp_factors(below_0(wide))
+    e = near * far
+    # Above 0 both sides of the fraction are divided by u^2.
+    top = jnp.where(negative, far * (e + 2), 1 + 2 * e)
+    return (wide * jnp.where(negative, near, 1.0) * (top / _mish_base(negative, e))).astype(x.dtype)
+
+
+def _mish_base(negative: jax.Array, e: jax.Array) -> jax.Array:
+    """Return n + 2, above 0 divided by u^2."""
+    return jnp.where(negative, 2.0, 1.0) + e * (2 + e * jnp.where(negative, 1.0, 2.0))
+
+
+def _either_way(negative: jax.Array, e: jax.Array, *coefficients: Any) -> jax.Array:
+    """Return a polynomial in u, divided by its highest power of u where x is above 0: there e is 1 / u."""
+    value = jnp.zeros_like(e)
+    for pair in zip(reversed(coefficients), coefficients, strict=True):
+        value = jnp.where(negative, *pair) + e * value
+    return value
+
+
+@jax.custom_jvp
+def _mish_slope(x: jax.Array) -> Factors:
+    negative = x < 0
+    near, far = exp_factors(below_0(x))
+    e = near * far
+    top = _either_way(negative, e, 4 * (x + 1), 4 * x + 6, 4.0, 1.0)
+    slope = top / _either_way(negative, e, 4.0, 8.0, 8.0, 4.0, 1.0)  # (n + 2)^2
+    return jnp.where(negative, near, 1.0), jnp.where(negative, far, 1.0) * slope
+
+
+@_mish_slope.defjvp
+def _mish_slope_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[Factors, Factors]:
+    """Return the second derivative too, 4 u (2 x + 4 + (2 x + 8) u + (6 - 3 x) u^2 + (2 - 2 x) u^3) / (n + 2)^3."""
+    (x,), (dx,) = primals, tangents
+    negative = x < 0
+    near, far = exp_factors(below_0(x))
+    e = near * far
+    top = _either_way(negative, e, 2 * x + 4, 2 * x + 8, 6 - 3 * x, 2 - 2 * x)
+    base = _mish_base(negative, e)
+    # Above 0 both sides are divided by u^6: u u^3 / u^6 = e^2.
+    curvature = jnp.where(negative, 1.0, e) * (far * (4 * top / (base * base * base))) * jnp.where(negative, 1.0, near)
+    return _mish_slope(x), (jnp.zeros_like(x), dx * curvature)
 
 
 def _mish_cotangent(x: jax.Array, g: jax.Array) -> jax.Array:
-    wide = _within(widen(x), -1000.0, 40.0)
-    near, far, e, share = _mish_terms(wide, is_half(x))
-    slope = (e + 2) * share + wide * (4 * (e + 1) * share * share)
-    return (widen(g) * near * (far * slope)).astype(g.dtype)
+    near, far = _mish_slope(_within(widen(x)))
+    return (widen(g) * near * far).astype(g.dtype)
 
 
 _mish = elementwise("mish", _mish_impl, residual=lambda x, y: x, cotangent=_mish_cotangent)
@@ -182,39 +238,69 @@ def gelu(x: jax.Array, approximate: bool = True) -> jax.Array:
     return _gelu(as_floating("x", x), approximate)
 
 
-_SLOPE_OF_H = math.sqrt(2 / math.pi)  # at x = 0
+Pair = tuple[jax.Array, jax.Array]
+
+# z = _SLOPE (x + _CUBIC x^3), in more digits than float64 has.
+_CUBIC = Fraction("0.044715")
+_SLOPE = Fraction("1.595769121605730711759784239737527473938")  # sqrt(8 / pi)
 
 
-def _gelu_factors(x: jax.Array, approximate: bool, half: bool) -> Factors:
-    """Return near and far with near * far = P(x); half says whether x was in half precision."""
-    if approximate:
-        h = _SLOPE_OF_H * (x + 0.044715 * x * x * x)
-        return sigmoid_factors(2 * h, half) if half else (1.0, (1 + jnp.tanh(h)) / 2)
-    if not half:
-        return 1.0, jax.lax.erfc(x * -math.sqrt(0.5)) / 2
-    # P(x) below -12.5 is taken to fall as exp(-x^2 / 2) / |x|, which is 0.1 % off where x P(x) is last above 0.
-    nearest = jnp.maximum(x, -12.5)
-    root = jnp.exp((nearest - x) * (nearest + x) / 4)
-    return root, jax.lax.erfc(nearest * -math.sqrt(0.5)) / 2 * root * (-12.5 / jnp.minimum(x, -12.5))
+@jax.custom_jvp
+def _gelu_argument(x: jax.Array) -> Pair:
+    """Return z, and what its rounding left over: z is -17 at x = -5, and an error of it is one of exp(z).
+
+    With h the leading digits of x and s those of h^2, z is x q, q = slope + cubic x^2, and the products of two numbers
+    of half as many digits have no rounding error.
+    """
+    slope, cubic = (leading_of(number, x.dtype.name) for number in (_SLOPE, _SLOPE * _CUBIC))
+    slope_rest, cubic_rest = float(_SLOPE - Fraction(slope)), float(_SLOPE * _CUBIC - Fraction(cubic))
+    high = leading(x)
+    square = high * high
+    s = leading(square)
+    q = leading(float(_SLOPE * _CUBIC) * s + float(_SLOPE))
+    s_rest = (square - s) + (x - high) * (x + high)
+    q_rest = ((cubic * s - q) + slope) + (float(_SLOPE * _CUBIC) * s_rest + (cubic_rest * s + slope_rest))
+    return summed(high * q, (x - high) * q + x * q_rest)
+
+
+@_gelu_argument.defjvp
+def _gelu_argument_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[Pair, Pair]:
+    (x,), (dx,) = primals, tangents
+    slope = float(_SLOPE) + float(3 * _SLOPE * _CUBIC) * (x * x)
+    return _gelu_argument(x), (slope * dx, jnp.zeros_like(x))
 
 
 def _gelu_impl(x: jax.Array, approximate: bool) -> jax.Array:
-    wide, half = jnp.maximum(widen(x), -30.0), is_half(x)
-    near, far = _gelu_factors(jnp.minimum(wide, 30.0) if half else wide, approximate, half)
+    wide = jnp.maximum(widen(x), -40.0)
+    if approximate:
+        near, far = sigmoid_factors(*_gelu_argument(jnp.minimum(wide, 40.0)))
+    else:
+        near, far = normal_factors(wide)
     return (wide * near * far).astype(x.dtype)
 
 
+@jax.custom_jvp
+def _gelu_slope(x: jax.Array) -> Factors:
+    below = -jnp.abs(x)
+    z, rest = _gelu_argument(below)
+    cubic = float(2 * _SLOPE * _CUBIC) * (below * below * below)  # x z' = z + 2 _SLOPE _CUBIC x^3
+    return gate_slope_factors(x < 0, *exp_factors(z, rest), z + cubic, (1 + z) + (rest + cubic))
+
+
+@_gelu_slope.defjvp
+def _gelu_slope_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[Factors, Factors]:
+    (x,), (dx,) = primals, tangents
+    below = below_0(x)
+    cubic = float(3 * _SLOPE * _CUBIC) * (x * x)
+    slope = float(_SLOPE) + cubic  # z', and x z'' = 2 cubic
+    curvature = gate_curvature(x < 0, *exp_factors(*_gelu_argument(below)), 2 * (slope + cubic), -below * slope * slope)
+    return _gelu_slope(x), (jnp.zeros_like(x), dx * curvature)
+
+
 def _gelu_cotangent(x: jax.Array, g: jax.Array, approximate: bool) -> jax.Array:
-    wide, wide_g, half = _within(widen(x), -30.0, 30.0), widen(g), is_half(x)
-    near, far = _gelu_factors(wide, approximate, half)
-    if approximate:
-        slope = wide * (2 * _SLOPE_OF_H) * (1 + 0.134145 * wide * wide) * (1 - near * far)
-        return (wide_g * near * (far * (1 + slope))).astype(g.dtype)
-    if not half:
-        z = wide * -math.sqrt(0.5)  # exp(-z^2) is a part of erfc(z) too
-        return g * (far + wide * (jnp.exp(-jnp.square(z)) * math.sqrt(0.5 / math.pi)))
-    root = jnp.exp(wide * wide / -4) * (0.5 / math.pi) ** 0.25
-    return (wide_g * near * far + wide_g * root * (wide * root)).astype(g.dtype)
+    wide = jnp.clip(widen(x), -40.0, 40.0)
+    near, far = _gelu_slope(wide) if approximate else normal_gate_slope_factors(wide)
+    return (widen(g) * near * far).astype(g.dtype)
 
 
 _gelu = elementwise("gelu", _gelu_impl, residual=lambda x, y, approximate: x, cotangent=_gelu_cotangent, static=1)
@@ -266,16 +352,16 @@ def _halved_axis(axis: Any, shape: tuple[int, ...]) -> int:
 
 def _glu_impl(x: jax.Array, axis: int) -> jax.Array:
     a, b = jnp.split(widen(x), 2, axis)
-    near, far = sigmoid_factors(b, is_half(x))
+    near, far = sigmoid_factors(b)
     return (a * near * far).astype(x.dtype)
 
 
 def _glu_cotangent(x: jax.Array, g: jax.Array, axis: int) -> jax.Array:
     a, b = jnp.split(widen(x), 2, axis)
-    wide_g, half = widen(g), is_half(x)
-    near, far = sigmoid_factors(b, half)
+    wide_g = widen(g)
+    near, far = sigmoid_factors(b)
     da = wide_g * near * far
-    near, far = sigmoid_slope_factors(b, half)
+    near, far = sigmoid_slope_factors(b)
     db = wide_g * near * (a * far)
     return jnp.concatenate([da, db], axis).astype(g.dtype)
 

@@ -1,19 +1,19 @@
 """Smooth activations made of one exponential, y = f(x): each element depends on its own x alone, so dx = g f'(x).
 
-    sigmoid      y = 1 / (1 + exp(-x))     dx = g y (1 - y)          keeps y, or x in half precision
-    tanh         y = tanh(x)               dx = g (1 - y) (1 + y)    keeps y, or x in half precision
-    softplus     y = log(1 + exp(x))       dx = g sigmoid(x)         keeps x
-    log_sigmoid  y = -log(1 + exp(-x))     dx = g sigmoid(-x)        keeps x
+    sigmoid      y = 1 / (1 + exp(-x))     dx = g e / (1 + e)^2, e = exp(-|x|)
+    tanh         y = tanh(x)               dx = g 4 sigmoid'(2 x)
+    softplus     y = log(1 + exp(x))       dx = g sigmoid(x)
+    log_sigmoid  y = -log(1 + exp(-x))     dx = g sigmoid(-x)
 
-sigmoid': with e = exp(-x), y' = e / (1 + e)^2 = y (e / (1 + e)) = y (1 - y). tanh': y = sinh / cosh, so
-y' = (cosh^2 - sinh^2) / cosh^2 = 1 - y^2; as tanh(x) = 2 sigmoid(2 x) - 1, it is 4 sigmoid'(2 x) too. softplus' =
-exp(x) / (1 + exp(x)) = sigmoid(x), and log_sigmoid(x) = -softplus(-x).
+sigmoid': with e = exp(-x), y' = e / (1 + e)^2, which is even in x, so that |x| may take the place of x. As tanh(x) =
+2 sigmoid(2 x) - 1, tanh'(x) = 4 sigmoid'(2 x). softplus' = exp(x) / (1 + exp(x)) = sigmoid(x), and log_sigmoid(x) =
+-softplus(-x).
 
-Residuals: y, which the next layer keeps anyway. In half precision y is rounded, and 1 - y, of a y near 1, keeps none of
-its digits; there x is kept, of the same size, and the derivative computed from it: sigmoid' is even in x, and so it is
-e / (1 + e)^2 with e = exp(-|x|). softplus keeps x in every dtype, for from y it would take an exponential too.
+Residuals: x. From y, sigmoid' = y (1 - y) and tanh' = (1 - y) (1 + y), but of a y near 1 the difference keeps none of
+its digits: sigmoid'(17) is 4e-8, and 1 - y is 0 in float32.
 
-Half precision computes in float32 and is cast once.
+The exponentials are those of `_exponentials`. Half precision computes in float32 and is cast once; there g is
+multiplied with two factors, for 100 exp(-90) is a number, and exp(-90) is none.
 
 References: LeCun et al. 1998 (tanh); Dugas et al. 2000 (softplus).
 """
@@ -21,8 +21,9 @@ References: LeCun et al. 1998 (tanh); Dugas et al. 2000 (softplus).
 import jax
 import jax.numpy as jnp
 
+from jaxcnn.ops import _exponentials as exponentials
 from jaxcnn.ops._dtypes import as_floating, is_half, widen
-from jaxcnn.ops._exponentials import sigmoid_factors, sigmoid_slope_factors
+from jaxcnn.ops._exponentials import log1p_over, sigmoid_factors, sigmoid_slope_factors, tanh_slope_factors
 from jaxcnn.ops._rule import elementwise
 
 
@@ -32,7 +33,7 @@ def sigmoid(x: jax.Array) -> jax.Array:
     For gates and independent probabilities; `softmax` is the one for a choice among classes.
 
     Math:
-      y = 1 / (1 + exp(-x)). VJP: dx = g y (1 - y).
+      y = 1 / (1 + exp(-x)). VJP: dx = g e / (1 + e)^2, e = exp(-|x|).
 
     Args:
       x: floating, any shape.
@@ -41,7 +42,7 @@ def sigmoid(x: jax.Array) -> jax.Array:
       An array of the shape and dtype of x.
 
     Gradient:
-      Smooth. In float32 and wider it is computed from y, so that it ends where y rounds to 1.
+      Smooth; it keeps its digits where y rounds to 1.
 
     Raises:
       TypeError: x is not floating.
@@ -57,19 +58,18 @@ def sigmoid(x: jax.Array) -> jax.Array:
     return _sigmoid(as_floating("x", x))
 
 
-def _y_or_x(x: jax.Array, y: jax.Array) -> jax.Array:
-    return x if is_half(x) else y
-
-
-def _sigmoid_cotangent(saved: jax.Array, g: jax.Array) -> jax.Array:
-    if not is_half(saved):
-        return g * saved * (1 - saved)
-    near, far = sigmoid_slope_factors(widen(saved), half=True)
+def _sigmoid_cotangent(x: jax.Array, g: jax.Array) -> jax.Array:
+    if not is_half(x):
+        return g * exponentials.sigmoid_slope(x)
+    near, far = sigmoid_slope_factors(widen(x))
     return (widen(g) * near * far).astype(g.dtype)
 
 
 _sigmoid = elementwise(
-    "sigmoid", lambda x: jax.lax.logistic(widen(x)).astype(x.dtype), residual=_y_or_x, cotangent=_sigmoid_cotangent
+    "sigmoid",
+    lambda x: exponentials.sigmoid(widen(x)).astype(x.dtype),
+    residual=lambda x, y: x,
+    cotangent=_sigmoid_cotangent,
 )
 
 
@@ -79,7 +79,7 @@ def tanh(x: jax.Array, /) -> jax.Array:
     The sibling of `sigmoid` that is centred at 0.
 
     Math:
-      y = tanh(x). VJP: dx = g (1 - y) (1 + y).
+      y = tanh(x). VJP: dx = g 4 e / (1 + e)^2, e = exp(-2 |x|).
 
     Args:
       x: floating, any shape.
@@ -88,7 +88,7 @@ def tanh(x: jax.Array, /) -> jax.Array:
       An array of the shape and dtype of x.
 
     Gradient:
-      Smooth. In float32 and wider it is computed from y, so that it ends where y rounds to 1 or -1.
+      Smooth; it keeps its digits where y rounds to 1 or -1.
 
     Raises:
       TypeError: x is not floating.
@@ -104,15 +104,16 @@ def tanh(x: jax.Array, /) -> jax.Array:
     return _tanh(as_floating("x", x))
 
 
-def _tanh_cotangent(saved: jax.Array, g: jax.Array) -> jax.Array:
-    if not is_half(saved):
-        return g * (1 - saved) * (1 + saved)
-    near, far = sigmoid_slope_factors(2 * widen(saved), half=True)
-    return (widen(g) * (2 * near) * (2 * far)).astype(g.dtype)
+def _tanh_cotangent(x: jax.Array, g: jax.Array) -> jax.Array:
+    near, far = tanh_slope_factors(widen(x))
+    return (widen(g) * near * far).astype(g.dtype)
 
 
 _tanh = elementwise(
-    "tanh", lambda x: jax.lax.tanh(widen(x)).astype(x.dtype), residual=_y_or_x, cotangent=_tanh_cotangent
+    "tanh",
+    lambda x: exponentials.tanh(widen(x)).astype(x.dtype),
+    residual=lambda x, y: x,
+    cotangent=_tanh_cotangent,
 )
 
 
@@ -150,11 +151,14 @@ def softplus(x: jax.Array) -> jax.Array:
 
 def _wide_softplus(x: jax.Array) -> jax.Array:
     x = widen(x)
-    return jnp.where(x > 0, x, 0.0) + jnp.log1p(jnp.exp(jnp.where(x > 0, -x, x)))
+    e = jnp.exp(jnp.where(x > 0, -x, x))
+    return jnp.where(x > 0, x, 0.0) + e * log1p_over(e)
 
 
 def _times_sigmoid(x: jax.Array, g: jax.Array) -> jax.Array:
-    near, far = sigmoid_factors(widen(x), is_half(x))
+    if not is_half(x):
+        return g * exponentials.sigmoid(x)
+    near, far = sigmoid_factors(widen(x))
     return (widen(g) * near * far).astype(g.dtype)
 
 

@@ -47,7 +47,7 @@ def test_kinks_infinities_and_nan(fn, value, slope, dtype):
     y, pull = jax.vjp(fn, x)
     rtol = 1e-6 if dtype == jnp.float32 else float(jnp.finfo(dtype).eps)
     np.testing.assert_allclose(np.asarray(y, np.float64), value, rtol=rtol)
-    atol = {jnp.float32: 1e-7, jnp.bfloat16: 1e-43, jnp.float16: 0}[dtype]  # in float32 it is from y
+    atol = 0 if dtype == jnp.float16 else 1e-43  # exp(-100), which is subnormal
     np.testing.assert_allclose(np.asarray(pull(jnp.ones_like(y))[0], np.float64), slope, rtol=rtol, atol=atol)
     if dtype != jnp.float16:  # which has the code of bfloat16
         assert np.isfinite(jax.vmap(jax.grad(jax.grad(fn)))(x[:-1])).all()
@@ -65,12 +65,8 @@ def test_residuals():
     for fn in (jaxcnn.elu, jaxcnn.celu, jaxcnn.selu, negative_elu):
         assert checks.residuals(fn, x) == ["float32[4, 3]"]
         assert checks.residuals(fn, x.astype(jnp.bfloat16)) == ["bfloat16[4, 3]"]
-
-
-def test_what_is_kept_is_y_where_it_tells_the_side():
-    x = jnp.array([-1.0, 2.0])
-    for fn, kept in ((jaxcnn.elu, jaxcnn.elu(x)), (jaxcnn.celu, jaxcnn.celu(x)), (negative_elu, x)):
-        np.testing.assert_array_equal(jax.tree.leaves(jax.vjp(fn, x)[1])[0], kept)
+        (leaf,) = jax.tree.leaves(jax.vjp(fn, -x)[1])
+        np.testing.assert_array_equal(leaf, -x)  # from y, near the level, the slope would have no digits
 
 
 @pytest.mark.parametrize("name", OPS)

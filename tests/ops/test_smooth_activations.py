@@ -59,16 +59,13 @@ def test_tails_in_half_precision(dtype):
 
 
 def test_residuals():
-    x = jnp.linspace(1.0, 2.0, 12).reshape(4, 3)
-    for fn, kept in ((jaxcnn.sigmoid, jaxcnn.sigmoid(x)), (jaxcnn.tanh, jaxcnn.tanh(x)), (jaxcnn.softplus, x)):
-        (leaf,) = jax.tree.leaves(jax.vjp(fn, x)[1])
-        np.testing.assert_array_equal(leaf, kept)
-    for name in OPS:
-        assert checks.residuals(getattr(jaxcnn, name), x) == ["float32[4, 3]"]
-        half = x.astype(jnp.bfloat16)
-        (leaf,) = jax.tree.leaves(jax.vjp(getattr(jaxcnn, name), half)[1])
-        assert leaf.dtype == jnp.bfloat16
-        np.testing.assert_array_equal(leaf, half)
+    """One array, the input itself, as in jax.grad: y keeps no digits of a slope where it rounds to 1."""
+    for dtype in (jnp.float32, jnp.bfloat16):
+        x = jnp.linspace(1.0, 2.0, 12, dtype=dtype).reshape(4, 3)
+        for name in OPS:
+            (leaf,) = jax.tree.leaves(jax.vjp(getattr(jaxcnn, name), x)[1])
+            assert leaf.dtype == dtype
+            np.testing.assert_array_equal(leaf, x)
 
 
 @pytest.mark.parametrize("name", OPS)

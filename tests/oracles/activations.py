@@ -48,6 +48,24 @@ def mish_slope(x):
     return np.tanh(softplus) + x * sigmoid(x) / np.cosh(softplus) ** 2
 
 
+def sigmoid_curvature(x):
+    return -np.tanh(x / 2) * sigmoid_slope(x)  # 1 - 2 p is -tanh(x / 2)
+
+
+def gelu_curvature(x, approximate=True):
+    if not approximate:
+        return normal_density(x) * (2 - x * x)
+    z, c = gelu_argument(x), 2 * math.sqrt(2 / math.pi)
+    z1, z2 = c * (1 + 3 * 0.044715 * x**2), c * 6 * 0.044715 * x
+    return sigmoid_slope(z) * (2 * z1 + x * z2) + x * z1**2 * sigmoid_curvature(z)
+
+
+def mish_curvature(x):
+    softplus, p = np.logaddexp(0, x), sigmoid(x)
+    slope = p / np.cosh(softplus) ** 2  # of tanh(softplus)
+    return 2 * slope + x * (slope * (1 - p - 2 * p * np.tanh(softplus)))
+
+
 def leaky(x, negative_slope=0.01):
     return np.where(x >= 0, x, negative_slope * x)
 
@@ -78,7 +96,7 @@ VALUES = {
     "relu6": lambda x: np.clip(x, 0, 6),
     "leaky_relu": leaky,
     "prelu": leaky,
-    "hard_tanh": lambda x: np.clip(x, -1, 1),
+    "hard_tanh": lambda x, min_val=-1, max_val=1: np.clip(x, min_val, max_val),
     "hard_sigmoid": lambda x: np.clip(x + 3, 0, 6) / 6,
     "hard_silu": lambda x: x * np.clip(x + 3, 0, 6) / 6,
     "sparse_sigmoid": lambda x: np.clip(x + 1, 0, 2) / 2,
@@ -119,4 +137,27 @@ SLOPES = {
     "silu": lambda x: sigmoid(x) + x * sigmoid_slope(x),
     "mish": mish_slope,
     "gelu": gelu_slope,
+}
+
+CURVATURES = {
+    "relu": lambda x: 0 * x,
+    "relu6": lambda x: 0 * x,
+    "leaky_relu": lambda x, negative_slope=0.01: 0 * x,
+    "hard_tanh": lambda x: 0 * x,
+    "hard_sigmoid": lambda x: 0 * x,
+    "hard_silu": lambda x: (np.abs(x) < 3) / 3,
+    "sparse_sigmoid": lambda x: 0 * x,
+    "sparse_plus": lambda x: (np.abs(x) < 1) / 2,
+    "elu": lambda x, alpha=1: np.where(x > 0, 0, alpha * np.exp(below(x))),
+    "celu": lambda x, alpha=1: np.where(x > 0, 0, np.exp(below(x) / alpha) / alpha),
+    "selu": lambda x: np.where(x > 0, 0, SELU_SCALE * SELU_ALPHA * np.exp(below(x))),
+    "sigmoid": sigmoid_curvature,
+    "tanh": lambda x: -2 * np.tanh(x) / np.cosh(x) ** 2,
+    "softplus": sigmoid_slope,
+    "log_sigmoid": lambda x: -sigmoid_slope(x),
+    "soft_sign": lambda x: -2 * np.sign(x) / (1 + np.abs(x)) ** 3,
+    "squareplus": lambda x, b=4: b / 2 / np.sqrt(x * x + b) ** 3,
+    "silu": lambda x: 2 * sigmoid_slope(x) + x * sigmoid_curvature(x),
+    "mish": mish_curvature,
+    "gelu": gelu_curvature,
 }
