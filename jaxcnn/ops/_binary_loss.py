@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn.ops._dtypes import widen
+from jaxcnn.ops._exponentials import log1p_over
 from jaxcnn.ops._losses import reduced
 from jaxcnn.ops._rule import compiled
 from jaxcnn.ops._softmax import unmasked
@@ -76,6 +77,11 @@ class Denied(NamedTuple):
         d = jnp.where(positive, no, yes)
         distance = jnp.where((d == 0) & (size == jnp.inf), jnp.zeros_like(size), size)
         return cls(positive, jnp.exp(-size), d, distance)
+
+    @property
+    def softplus(self) -> jax.Array:
+        """log(1 + e)."""
+        return self.e * log1p_over(self.e)
 
     @property
     def z(self) -> jax.Array:

@@ -92,7 +92,7 @@ def _bce(z: jax.Array, y: jax.Array, pos_weight: jax.Array | None, weight: jax.A
         return weight * _bce(z, y, pos_weight, None)
     yes = y if pos_weight is None else pos_weight.astype(y.dtype) * y
     denied = Denied.of(z, yes, 1 - y)
-    softplus = jnp.log1p(denied.e)
+    softplus = denied.softplus
     if pos_weight is not None:
         softplus = (yes + (1 - y)) * softplus
     return softplus + denied.d * denied.distance
@@ -115,7 +115,7 @@ def _bce_cotangents(
         return g * denied.slope(y, 1 - y), -g * denied.z
     w = pos_weight.astype(y.dtype)
     denied = Denied.of(z, w * y, 1 - y)
-    of_labels = (w - 1) * jnp.log1p(denied.e) - jnp.where(denied.positive, denied.distance, -w * denied.distance)
+    of_labels = (w - 1) * denied.softplus - jnp.where(denied.positive, denied.distance, -w * denied.distance)
     return g * denied.slope(w * y, 1 - y), g * of_labels
 
 

@@ -11,8 +11,12 @@ Derivation. dc/dz = p - y and dc/dy = -z (see `binary_losses`); db/dz = (1 - 2 y
     dy = g a b^gamma (-z + gamma c (db/dy) / b) + g (2 alpha - 1) b^gamma c
 
 With e = exp(-|z|) and d = 1 - y where z > 0, else y: (1 + e) b = d + (1 - d) e =: m, (db/dz) / b = (1 - 2 y) e / m /
-(1 + e), and (db/dy) / b = -(1 - e) / m where z > 0, else (1 - e) / m. b^gamma is exp(gamma log b), where log b is
-log m - log(1 + e), or -|z| - log(1 + e) where e is too small for its dtype and d is 0.
+(1 + e), and (db/dy) / b = -(1 - e) / m where z > 0, else (1 - e) / m.
+
+Where d is 0 the decision is the label, and m, c and dc/dz are about e, which may be too small for its dtype. There they
+are divided by e, m / e = 1 + d (1 - e) / e with the derivative of m in the label, and b^gamma e = exp(-(gamma + 1) |z|)
+(m / e / (1 + e))^gamma has the exponential as two factors (see `_exponentials`). A whole gamma multiplies; another one
+takes exp(gamma log b).
 
 Residuals: the operands, which exist anyway. Everything is computed in float32 or wider and cast once.
 
@@ -20,6 +24,7 @@ References: Lin et al. 2017, "Focal loss for dense object detection", arXiv:1708
 """
 
 import math
+from fractions import Fraction
 from typing import NamedTuple
 
 import jax
@@ -28,6 +33,7 @@ import jax.numpy as jnp
 from jaxcnn.ops._axes import as_mask
 from jaxcnn.ops._binary_loss import Denied, binary_loss
 from jaxcnn.ops._dtypes import as_floating, as_static_number
+from jaxcnn.ops._exponentials import Factors, decay_argument, decay_factors, exp_factors, expm1, log1p_over, plus
 from jaxcnn.ops._losses import canonical_reduction, with_labels
 
 
@@ -87,48 +93,83 @@ def sigmoid_focal_loss(
     return _sigmoid_focal_loss(logits, labels, (), mask, reduction, share, power)
 
 
+_LEAST = {"float32": 2.0**-60, "float64": 2.0**-500}  # of the e by which is divided: its square is a number too
+_WHOLE = 8  # the largest gamma for which b^gamma is a product
+
+
 class _Terms(NamedTuple):
-    """What value and cotangents share."""
+    """What value and cotangents share. Where d is 0, "in e" means divided by e."""
 
     denied: Denied
-    softplus: jax.Array  # log(1 + e)
-    m: jax.Array  # 1 where it is too small
-    power: jax.Array  # b^gamma
-    a: jax.Array | float
+    size: jax.Array  # |z|
+    sure: jax.Array  # whether d is 0
+    e: jax.Array  # at least so much that it may divide
+    less: jax.Array  # 1 - e
+    m: jax.Array  # in e
+    cost: jax.Array  # the cross entropy, in e
+    bounded: jax.Array  # the same, where e and an infinite |z| are multiplied
 
     @classmethod
-    def of(cls, z: jax.Array, y: jax.Array, alpha: float | None, gamma: float) -> "_Terms":
+    def of(cls, z: jax.Array, y: jax.Array) -> "_Terms":
         denied = Denied.of(z, y, 1 - y)
-        softplus = jnp.log1p(denied.e)
-        m = denied.d + (1 - denied.d) * denied.e
-        tiny = m < jnp.finfo(m.dtype).tiny
-        m = jnp.where(tiny, jnp.ones_like(m), m)
-        log_b = jnp.where(tiny, -denied.distance, jnp.log(m)) - softplus
-        a = 1.0 if alpha is None else alpha * y + (1 - alpha) * (1 - y)
-        return cls(denied, softplus, m, jnp.exp(gamma * log_b), a)
+        d, distance, sure = denied.d, denied.distance, denied.d == 0
+        e, less = jnp.maximum(denied.e, _LEAST[z.dtype.name]), -expm1(-distance)
+        m = jnp.where(sure, 1 + d * (less / e), d + (1 - d) * denied.e)
+        over = log1p_over(denied.e)
+        short = jnp.minimum(distance, 1e4)  # beyond it e is 0 in every dtype
+        of_sure = over + d * (short / e)
+        cost, bounded = (jnp.where(sure, of_sure, denied.e * over + d * each) for each in (distance, short))
+        return cls(denied, jnp.where(denied.positive, z, -z), sure, e, less, m, cost, bounded)
 
-    @property
-    def cost(self) -> jax.Array:
-        """The cross entropy."""
-        return self.softplus + self.denied.d * self.denied.distance
+    def power(self, gamma: float, with_e: bool, over: int) -> Factors:
+        """Return near and far with near * far = b^gamma / (1 + e)^over, and, where d is 0, times e if `with_e`."""
+        rate, size = Fraction(gamma) + with_e, jnp.where(self.sure, -self.size, 0.0)
+        if gamma <= _WHOLE and gamma == int(gamma):
+            near, far = decay_factors(size, rate) if rate else (1.0, jnp.ones_like(size))
+            return near, far * jax.lax.integer_pow(self.m, int(gamma)) / _power_of_1_plus(
+                self.denied.e, int(gamma) + over
+            )
+        softplus = self.denied.e * log1p_over(self.denied.e)
+        of_power = gamma * jnp.log(self.m) - (gamma + over) * softplus
+        return exp_factors(*plus(decay_argument(size, rate), of_power))
+
+    def slope_of_cost(self, y: jax.Array) -> jax.Array:
+        """Return (1 + e) dc/dz, in e."""
+        unit, e = jnp.where(self.sure, self.e, 1.0), jnp.where(self.sure, 1.0, self.denied.e)
+        return jnp.where(self.denied.positive, (1 - y) / unit - y * e, (1 - y) * e - y / unit)
+
+
+def _power_of_1_plus(e: jax.Array, n: int) -> jax.Array:
+    """Return (1 + e)^n, for e from 0 to 1, by the binomial series: the rounding of one sum or two, and not n."""
+    value = jnp.ones_like(e)
+    for k in range(n - 1, -1, -1):
+        value = math.comb(n, k) + e * value
+    return value
+
+
+def _share(y: jax.Array, alpha: float | None) -> jax.Array | float:
+    return 1.0 if alpha is None else alpha * y + (1 - alpha) * (1 - y)
 
 
 def _focal_impl(z: jax.Array, y: jax.Array, alpha: float | None, gamma: float) -> jax.Array:
-    terms = _Terms.of(z, y, alpha, gamma)
-    return terms.a * terms.power * terms.cost
+    terms = _Terms.of(z, y)
+    near, far = terms.power(gamma, with_e=True, over=0)
+    return _share(y, alpha) * near * (far * terms.cost)
 
 
 def _focal_cotangents(
     g: jax.Array, z: jax.Array, y: jax.Array, alpha: float | None, gamma: float
 ) -> tuple[jax.Array, jax.Array]:
-    terms = _Terms.of(z, y, alpha, gamma)
-    denied, e, scaled = terms.denied, terms.denied.e, g * terms.power
-    # Beyond 10000 e is 0 in every dtype, but times an infinite distance it would be nan.
-    near = terms.softplus + denied.d * jnp.minimum(denied.distance, 1e4)
-    dz = denied.slope(y, 1 - y) + gamma * near * ((1 - 2 * y) * e / (terms.m * (1 + e)))
-    dy = gamma * terms.cost * (jnp.where(denied.positive, e - 1, 1 - e) / terms.m) - denied.z
-    of_alpha = 0.0 if alpha is None else (2 * alpha - 1) * terms.cost
-    return scaled * terms.a * dz, scaled * (terms.a * dy + of_alpha)
+    terms, a = _Terms.of(z, y), _share(y, alpha)
+    near, far = terms.power(gamma, with_e=True, over=1)
+    ratio = jnp.where(terms.sure, 1.0, terms.denied.e) / terms.m  # e / m
+    dz = g * near * (far * (a * (terms.slope_of_cost(y) + gamma * terms.bounded * ((1 - 2 * y) * ratio))))
+    near, far = terms.power(gamma, with_e=False, over=0)
+    of_b = gamma * terms.less * (terms.cost / terms.m)
+    dy = a * (jnp.where(terms.denied.positive, -of_b, of_b) - terms.denied.z)
+    if alpha is not None:
+        dy = dy + (2 * alpha - 1) * (terms.cost * jnp.where(terms.sure, terms.denied.e, 1.0))
+    return dz, g * near * (far * dy)
 
 
 _sigmoid_focal_loss = binary_loss("sigmoid_focal_loss", _focal_impl, _focal_cotangents, static=2)

@@ -9,10 +9,10 @@ Derivation. de/dpredictions = 1 and de/dtargets = -1, so dpredictions = g f'(e) 
                     delta (|e| - delta / 2) beyond            -delta and delta
     log_cosh        f = log cosh e                       f' = tanh e                        keeps tanh e
 
-With q = e or +-delta, Huber's loss is q (e - q / 2) on either side, and e^2 / 2 where delta is infinite. With
-t = tanh |e|, cosh^2 e = 1 / (1 - t^2), and exp |e| = cosh e (1 + t), so that log cosh e is -log(1 - t^2) / 2, which
-keeps its digits where e is small, and |e| - log(1 + t), which keeps them where it is large. All have f(0) = 0: what is
-masked counts as an error of 0.
+With q = e or +-delta, Huber's loss is q (e - q / 2) on either side, and e^2 / 2 where delta is infinite. cosh e is
+1 + (e^2 / 2! + e^4 / 4! + ...), and exp(|e|) (1 + exp(-2 |e|)) / 2, so that log cosh e is log1p of the series, which
+keeps its digits where |e| is below 1, and |e| - log 2 + log1p(exp(-2 |e|)), which keeps them beyond. All have f(0) = 0:
+what is masked is an error of 0.
 
 Kinks: |e| has the slope 0 at 0, and at NaN. Huber's slope has the derivative 1 where |e| = delta.
 
@@ -23,12 +23,14 @@ location parameter"; Chen et al. 2019, "Log hyperbolic cosine loss improves vari
 """
 
 import math
+from fractions import Fraction
 
 import jax
 import jax.numpy as jnp
 
 from jaxcnn.ops._dtypes import accumulation_dtype, as_static_number
 from jaxcnn.ops._error_loss import error_loss, operands
+from jaxcnn.ops._exponentials import leading_of, log1p_over, tanh
 
 
 def squared_error(
@@ -290,16 +292,26 @@ def log_cosh(
     return _log_cosh(*operands(predictions, targets, where, reduction))
 
 
+_LOG_2 = Fraction("0.693147180559945309417232121458176568")
+_COSH = {"float32": 10, "float64": 18}  # the last power of e that is no less than its last place, where |e| is 1
+
+
 def _log_cosh_impl(error: jax.Array) -> jax.Array:
-    t, size = jnp.tanh(error), jnp.abs(error)
+    dtype, size = error.dtype.name, jnp.where(error < 0, -error, error)
     small = size < 1
-    logarithm = jnp.log1p(jnp.where(small, -t * t, jnp.abs(t)))
-    return jnp.where(small, logarithm / -2, size - logarithm)
+    square = jnp.where(small, error * error, 0.0)
+    series = jnp.zeros_like(error)
+    for power in range(_COSH[dtype], 0, -2):
+        series = (series + 1 / math.factorial(power)) * square
+    log_2 = leading_of(_LOG_2, dtype)  # in two parts, for the difference from size has no rounding error near 1
+    rest, e = float(_LOG_2 - Fraction(log_2)), jnp.exp(-2 * size)
+    argument = jnp.where(small, series, e)  # of log1p, at most 1
+    return argument * log1p_over(argument) + jnp.where(small, 0.0, (size - log_2) - rest)
 
 
 _log_cosh = error_loss(
     "log_cosh",
     _log_cosh_impl,
-    residual=jnp.tanh,
+    residual=tanh,
     cotangent=lambda t, g: g * t,
 )
