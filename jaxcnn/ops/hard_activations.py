@@ -6,8 +6,8 @@
     sparse_sigmoid  y = (x + 1) / 2 on (-1, 1)    dx = g / 2 on (-1, 1)         keeps 4 times the slope, one byte
     sparse_plus     y = (x + 1)^2 / 4 there       dx = g (x + 1) / 2 there      keeps x
 
-Outside, the first is -1 or 1, the sigmoids are 0 or 1, with slope 0, and hard_silu and sparse_plus 0 or x, with slope 0
-or 1. hard_silu' in the middle, by the product rule: (x + 3) / 6 + x / 6 = (2 x + 3) / 6.
+Outside, the first is -1 or 1 (or other bounds), the sigmoids are 0 or 1, with slope 0, and hard_silu and sparse_plus 0
+or x, with slope 0 or 1. hard_silu' in the middle, by the product rule: (x + 3) / 6 + x / 6 = (2 x + 3) / 6.
 
 Kinks: the slopes are those of jax.nn. At both of its kinks hard_tanh has 1, hard_sigmoid 0 and sparse_sigmoid 1/4, half
 of its slope; hard_silu has the slope of outside. sparse_plus has no kink: it is the integral of sparse_sigmoid. A NaN
@@ -22,29 +22,32 @@ and Niculae 2020, arXiv:1901.02324 (sparse_sigmoid, sparse_plus).
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.ops._dtypes import as_floating, widen
+from jaxcnn.ops._dtypes import as_floating, as_static_number, widen
 from jaxcnn.ops._rule import elementwise
 
 
-def hard_tanh(x: jax.Array) -> jax.Array:
-    """Clip every element to [-1, 1].
+def hard_tanh(x: jax.Array, *, min_val: float = -1.0, max_val: float = 1.0) -> jax.Array:
+    """Clip every element to [min_val, max_val].
 
     The cheap form of `tanh`; `hard_sigmoid` is its sibling from 0 to 1.
 
     Math:
-      y = min(max(x, -1), 1). VJP: dx = g where -1 <= x <= 1, else 0.
+      y = min(max(x, min_val), max_val). VJP: dx = g where min_val <= x <= max_val, else 0.
 
     Args:
       x: floating, any shape.
+      min_val: the lower bound, a Python number; it is static. -infinity is none.
+      max_val: the upper bound, a Python number above min_val; it is static. infinity is none.
 
     Returns:
       An array of the shape and dtype of x. A NaN stays NaN.
 
     Gradient:
-      1 at x = -1 and x = 1, as in jax.nn, and at NaN.
+      1 at x = min_val and x = max_val, as in jax.nn, and at NaN.
 
     Raises:
-      TypeError: x is not floating.
+      TypeError: x is not floating, or a bound is not a static number.
+      ValueError: min_val is not below max_val.
 
     Example:
       >>> import jax.numpy as jnp, jaxcnn
@@ -54,14 +57,19 @@ def hard_tanh(x: jax.Array) -> jax.Array:
     References:
       Collobert 2004, "Large scale machine learning".
     """
-    return _hard_tanh(as_floating("x", x))
+    x = as_floating("x", x)
+    low, high = as_static_number("min_val", min_val), as_static_number("max_val", max_val)
+    if not low < high:
+        raise ValueError(f"min_val (={min_val!r}) must be below max_val (={max_val!r})")
+    return _hard_tanh(x, low, high)
 
 
 _hard_tanh = elementwise(
     "hard_tanh",
-    lambda x: jnp.where(x > 1, 1.0, jnp.where(x < -1, -1.0, x)),
-    residual=lambda x, y: ~((x > 1) | (x < -1)),
-    cotangent=lambda middle, g: jnp.where(middle, g, 0.0),
+    lambda x, low, high: jnp.where(x > high, high, jnp.where(x < low, low, x)),
+    residual=lambda x, y, low, high: ~((x > high) | (x < low)),
+    cotangent=lambda middle, g, low, high: jnp.where(middle, g, 0.0),
+    static=2,
 )
 
 

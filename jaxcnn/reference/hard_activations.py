@@ -1,11 +1,12 @@
 """Activations that are a polynomial in the middle as jax.nn has them, differentiated by JAX."""
 
 import jax
+import jax.numpy as jnp
 
 
-def hard_tanh(x: jax.Array) -> jax.Array:
-    """Clip to [-1, 1]; the autodiff twin of `jaxcnn.hard_tanh`."""
-    return jax.nn.hard_tanh(x)
+def hard_tanh(x: jax.Array, *, min_val: float = -1.0, max_val: float = 1.0) -> jax.Array:
+    """Clip to [min_val, max_val], as `jax.nn.hard_tanh` to [-1, 1]; the autodiff twin of `jaxcnn.hard_tanh`."""
+    return jnp.where(x > max_val, max_val, jnp.where(x < min_val, min_val, x))
 
 
 def hard_sigmoid(x: jax.Array) -> jax.Array:

@@ -79,6 +79,12 @@ def gelu(rng: np.random.Generator) -> Case:
     return Case("gelu", f"{shape}", (Normal(shape),), options)
 
 
+def hard_tanh(rng: np.random.Generator) -> Case:
+    shape, low = shape_of(rng), number(rng, -2, 1)
+    bounds = {"min_val": low + 1 / 64, "max_val": low + 1 / 64 + number(rng, 1 / 16, 2)}  # no drawn number is one
+    return Case("hard_tanh", f"{shape}", (Distinct(shape, 1 / 16),), bounds if rng.random() < 0.7 else {})
+
+
 def glu(rng: np.random.Generator) -> Case:
     sizes = list(shape_of(rng, least_rank=1))
     axis = int(rng.integers(-len(sizes), len(sizes)))
@@ -89,7 +95,7 @@ def glu(rng: np.random.Generator) -> Case:
 
 DRAW: dict[str, Callable[[np.random.Generator], Case]] = {
     **{op: smooth(op) for op in ("sigmoid", "tanh", "softplus", "log_sigmoid", "silu", "mish")},
-    **{op: kinked(op) for op in ("relu", "selu", "soft_sign", "hard_tanh", "sparse_sigmoid", "sparse_plus")},
+    **{op: kinked(op) for op in ("relu", "selu", "soft_sign", "sparse_sigmoid", "sparse_plus")},
     **{op: kinked(op, kinks_at=3) for op in ("hard_sigmoid", "hard_silu")},
     "relu6": kinked("relu6", kinks_at=6),
     "leaky_relu": leaky_relu,
@@ -98,5 +104,6 @@ DRAW: dict[str, Callable[[np.random.Generator], Case]] = {
     "celu": celu,
     "squareplus": squareplus,
     "gelu": gelu,
+    "hard_tanh": hard_tanh,
     "glu": glu,
 }

@@ -82,3 +82,35 @@ def test_residuals():
 def test_integers_are_refused(name):
     with pytest.raises(TypeError, match=r"x dtype \(=int32\) must be a floating dtype"):
         getattr(jaxcnn, name)(jnp.arange(3))
+
+
+@pytest.mark.parametrize(
+    ("bounds", "value", "slope"),
+    [
+        ({"min_val": -3, "max_val": 1.5}, [-3, -3, -3, -1.5, -1, 0, 0, 0.5, 1, 1.5, 1.5, 1.5, 1.5, np.nan], [0, 0, *[1] * 8, 0, 0, 0, 1]),
+        ({"min_val": 0, "max_val": np.inf}, [0, 0, 0, 0, 0, 0, 0, 0.5, 1, 1.5, 3, 4, np.inf, np.nan], [*[0] * 5, *[1] * 9]),
+        ({"min_val": -np.inf}, [-np.inf, -4, -3, -1.5, -1, 0, 0, 0.5, 1, 1, 1, 1, 1, np.nan], [*[1] * 9, 0, 0, 0, 0, 1]),
+        ({"min_val": 1, "max_val": 3}, [1, 1, 1, 1, 1, 1, 1, 1, 1, 1.5, 3, 3, 3, np.nan], [*[0] * 8, 1, 1, 1, 0, 0, 1]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.float16])
+def test_bounds_of_hard_tanh(bounds, value, slope, dtype):
+    y, pull = jax.vjp(lambda x: jaxcnn.hard_tanh(x, **bounds), jnp.asarray(POINTS, dtype))
+    assert y.dtype == dtype
+    np.testing.assert_array_equal(np.asarray(y, np.float64), value)
+    np.testing.assert_array_equal(np.asarray(pull(jnp.ones_like(y))[0], np.float64), slope)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "error", "message"),
+    [
+        ({"min_val": 1}, ValueError, r"min_val \(=1\) must be below max_val \(=1.0\)"),
+        ({"min_val": 2, "max_val": -2}, ValueError, r"min_val \(=2\) must be below max_val \(=-2\)"),
+        ({"max_val": float("nan")}, ValueError, r"min_val \(=-1.0\) must be below max_val \(=nan\)"),
+        ({"min_val": "0"}, TypeError, r"min_val \(='0'\) must be a static number"),
+        ({"max_val": None}, TypeError, r"max_val \(=None\) must be a static number"),
+    ],
+)
+def test_bounds_that_do_not_fit_are_refused(bounds, error, message):
+    with pytest.raises(error, match=message):
+        jaxcnn.hard_tanh(jnp.ones(3), **bounds)

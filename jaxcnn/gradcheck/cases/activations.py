@@ -21,6 +21,7 @@ CASES: tuple[Case, ...] = (
     Case("prelu", "a slope a channel", (Distinct(_SHAPE), Normal((3,)))),
     Case("prelu", "one slope", (Distinct((7, 3)), Normal(()))),
     *_up_to(2, "2-D, from -1.9 to 1.9", "hard_tanh", "sparse_sigmoid", "sparse_plus"),
+    Case("hard_tanh", "bounds 0.3 and 1.2", (Distinct((7, 3), step=1 / 8),), {"min_val": 0.3, "max_val": 1.2}),
     *_up_to(4, "2-D, from -3.7 to 3.7", "hard_sigmoid", "hard_silu", "elu", "celu", "selu", "softplus", "log_sigmoid"),
     *_up_to(4, "2-D, from -3.7 to 3.7", "silu", "mish", "soft_sign", "squareplus"),
     Case("elu", "alpha 0.7", (Distinct((7, 3), step=1 / 8),), {"alpha": 0.7}),
