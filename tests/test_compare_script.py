@@ -67,7 +67,7 @@ def test_a_wrong_rule_is_red_and_named(script, monkeypatch, capsys):
     output = capsys.readouterr().out
     assert status == 1
     assert "BAD" in output
-    assert "must not" in output
+    assert "the slope is wrong at" in output
 
 
 def test_the_command_line(tmp_path):

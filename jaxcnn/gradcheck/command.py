@@ -95,8 +95,10 @@ def check(options: Options) -> int:
         fail(f"function (={options.function!r}) cannot be compared: {_described(error, options.function)}")
     console = stdout_console()
     print_outcomes(console, [outcome])
-    if outcome.ok and outcome.report.skipped:
-        console.print("skipped, no gradient: " + ", ".join(outcome.report.skipped), markup=False, highlight=False)
+    if outcome.ok:
+        skipped = ["skipped, no gradient: " + ", ".join(outcome.report.skipped)] if outcome.report.skipped else []
+        for line in [*outcome.report.notes, *skipped]:
+            console.print(line, markup=False, highlight=False)
     verdict = "agrees with" if outcome.ok else "differs from"
     console.print(f"{outcome.name} {verdict} automatic differentiation", markup=False, highlight=False)
     return 0 if outcome.ok else 1

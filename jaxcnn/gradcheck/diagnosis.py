@@ -1,26 +1,27 @@
 """Name the mistake behind a wrong gradient, as far as the numbers show it.
 
 A backward rule is linear in the cotangent, so it can be questioned: besides the random cotangent that found the
-difference, both pullbacks answer cotangents that are 1 at one output and 0 elsewhere. Where such a response sits and
-which way round it lies tells what is wrong with a windowed layer; the random response tells factors, signs, transposed
-axes, missing sums and masks. The sentences are hints: they say what the numbers look like.
+difference, both pullbacks answer other random ones, scaled ones, and ones that are 1 at one output and 0 elsewhere. A
+mistake is named only where it explains what the wrong rule gives for all that were asked, and where the right rule
+would answer otherwise; what has no such name is left without one.
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-Pull = Callable[[Sequence[jax.Array]], list[jax.Array]]
-Index = tuple[int, ...]
-Probe = Callable[[Index], tuple[np.ndarray, np.ndarray]]  # an output's index to both responses
-MANY_AXES, MANY_CHANNELS = 5, 32  # with more, questions that ask about each, or each order, would take too long
+from jaxcnn.gradcheck.diagnosis_elementwise import of_each_element, of_norms, reach
+from jaxcnn.gradcheck.diagnosis_windows import of_windows
+from jaxcnn.gradcheck.probing import Probe, Pull
+
+MANY_AXES = 5  # with more, questions about each order of them would take too long
 UNKNOWN = "no simple relation to the right gradient was found"
 
 
-def diagnose(mine: Pull, right: Pull, leaf: int, cotangents: Sequence[jax.Array]) -> str:
+def diagnose(mine: Pull, right: Pull, leaf: int, cotangents: Sequence[jax.Array], primal: Any) -> str:
     """Return what seems to be wrong with one gradient.
 
     Args:
@@ -28,143 +29,117 @@ def diagnose(mine: Pull, right: Pull, leaf: int, cotangents: Sequence[jax.Array]
       right: the right one.
       leaf: which primal to look at.
       cotangents: those that showed the difference.
+      primal: the numbers of that primal.
     """
-
-    def respond(pull: Pull, g: Sequence[jax.Array]) -> np.ndarray:
-        return np.asarray(pull(g)[leaf], np.float64)
-
-    a, b = respond(mine, cotangents), respond(right, cotangents)
-    if not np.isfinite(a).all() or not np.isfinite(b).all():
+    probe = Probe(mine, right, leaf, cotangents, primal)
+    if not all(np.isfinite(side).all() for side in probe.pairs[0]):
         return "it is nan or infinite where the right gradient is a number, or the other way round"
-    for hint in itertools.chain(_as_a_whole(a, b), _partial_sums(a, cotangents)):
-        return hint
-    if len(cotangents) == 1 and cotangents[0].size and a.ndim > 1:
-
-        def probe(position: Index) -> tuple[np.ndarray, np.ndarray]:
-            g = [jnp.zeros_like(cotangents[0]).at[position].set(1)]
-            return respond(mine, g), respond(right, g)
-
-        shape = cotangents[0].shape
-        for hint in itertools.chain(_single_responses(shape, probe), _exchanged_responses(shape, probe)):
-            return hint
-    return next(_zero_pattern(a, b), UNKNOWN)
+    hints = [_as_a_whole(probe), not_linear(probe), _turned(probe), _partial_sums(probe)]
+    if probe.one_output and probe.pairs[0][0].shape == probe.pairs[0][1].shape:
+        hints += [_of_slices(probe), of_each_element(probe), reach(probe), of_windows(probe), of_norms(probe)]
+    return next(itertools.chain(*hints), UNKNOWN)
 
 
-def _close(a: np.ndarray, b: np.ndarray) -> bool:
-    scale = np.max(np.abs(b), initial=0.0)
-    return bool(scale > 0 and np.max(np.abs(a - b)) <= 1e-2 * scale)
+def _as_a_whole(probe: Probe) -> Iterator[str]:
+    """Say whether mine is 0, a multiple of right, or right without the cotangent itself."""
+    if not any(a.any() for a, _ in probe.pairs):
+        if any(b.any() for _, b in probe.pairs):
+            yield "it is 0 everywhere: the cotangent never arrives"
+        return
+    a, b = probe.pairs[0]
+    if b.any() and a.shape == b.shape:
+        factor = float(np.vdot(b, a) / np.vdot(b, b))
+        if probe.always(lambda b, _: factor * b):
+            if np.isclose(factor, -1, rtol=1e-3):
+                yield "it has the wrong sign"
+            else:
+                yield f"it is {factor:.4g} times the right gradient: a factor such as 1/N is missing or extra"
+    if probe.always(lambda b, g: b - g if b.shape == g.shape else None):
+        yield "the cotangent itself is missing: that of the branch which skips the others is not added"
+    if probe.always(lambda b, g: b + g if b.shape == g.shape else None):
+        yield "the cotangent itself is added once too often"
 
 
-def _as_a_whole(a: np.ndarray, b: np.ndarray) -> Iterator[str]:
-    """Say whether a is b times a number, turned round, or transposed."""
+def not_linear(probe: Probe) -> Iterator[str]:
+    """Say how mine depends on the sign and the size of the cotangent, where that is not as a linear function must."""
+    a, negative, larger = (probe.mine([f * g for g in probe.g]) for f in (1, -1, 16))
     if not a.any():
-        yield "it is 0 everywhere: the cotangent never arrives"
         return
-    if not b.any():
-        return
-    factor = float(np.vdot(b, a) / np.vdot(b, b))
-    if _close(a, factor * b) and not _close(a, b):
-        if np.isclose(factor, -1, rtol=1e-2):
-            yield "it has the wrong sign"
-        else:
-            yield f"it is {factor:.4g} times the right gradient: a factor such as 1/N is missing or extra"
-    yield from _turned(a, b, "the gradient")
+    if probe.close(negative, a):
+        yield "it does not follow the sign of the cotangent: |g| was taken, or a square"
+    elif probe.close(larger, 16 * a):
+        if not probe.close(negative, -a):
+            own = probe.one_output and a.shape == probe.g[0].shape and not (a[probe.g[0] < 0]).any()
+            yield f"it depends on the sign of the cotangent{': the mask is taken from the cotangent' if own else ''}"
+    elif probe.close(larger, a):
+        yield "it does not follow the size of the cotangent: g was normalised"
+    huge, twice = (probe.mine([f * g for g in probe.g]) for f in (2.0**14, 2.0**15))
+    if np.isfinite(twice).all() and probe.close(twice, huge) and not probe.close(larger, a):
+        yield "it does not grow with the cotangent beyond a size: large cotangents are clipped"
+    if not probe.close(larger, 16 * a):
+        yield "it is not proportional to the cotangent"
 
 
-def _turned(a: np.ndarray, b: np.ndarray, what: str) -> Iterator[str]:
-    """Say whether a is b reversed along some axes, or with its axes in another order, and not b itself."""
-    if a.shape == b.shape and _close(a, b):
-        return
+def _turned(probe: Probe) -> Iterator[str]:
+    """Say whether mine is right reversed along some axes, or with its axes in another order."""
+    b = probe.pairs[0][1]
     axes = [axis for axis in range(b.ndim) if b.shape[axis] > 1]
     for count in range(1, len(axes) + 1):
         for chosen in itertools.combinations(axes, count):
-            if _close(a, np.flip(b, chosen)):
-                yield f"{what} is reversed along axes {chosen}: a turn by 180 degrees is missing, or one too many"
+            if probe.always(lambda b, _, chosen=chosen: np.flip(b, chosen)):
+                yield f"the gradient is reversed along axes {chosen}: a turn by 180 degrees is missing, or one too many"
     for order in itertools.permutations(range(b.ndim)) if b.ndim <= MANY_AXES else ():
         moved = tuple(axis for axis in range(b.ndim) if order[axis] != axis)
-        if moved and b.transpose(order).shape == a.shape and _close(a, b.transpose(order)):
-            yield f"{what} has axes {moved} exchanged: input and output channels, or rows and columns, are swapped"
-
-
-def _partial_sums(a: np.ndarray, cotangents: Sequence[jax.Array]) -> Iterator[str]:
-    """Say whether a is a sum of the cotangent over too few of its axes, as a bias gradient may be."""
-    if len(cotangents) != 1 or a.ndim != 1 or cotangents[0].shape[-1:] != a.shape:
-        return
-    g = np.asarray(cotangents[0], np.float64)
-    leading = range(g.ndim - 1)
-    for count in range(g.ndim - 1):
-        for summed in itertools.combinations(leading, count):
-            kept = tuple(axis for axis in leading if axis not in summed)
-            partial = g.sum(summed).reshape(-1, g.shape[-1])
-            if any(_close(a, row) for row in (partial[0], partial[-1])):
-                yield f"the cotangent is not summed over axes {kept}"
-
-
-def _box(a: np.ndarray) -> tuple[tuple[int, ...], np.ndarray] | None:
-    """Return where the nonzero part of a begins, and that part; None if there is none."""
-    places = np.argwhere(a)
-    if not places.size:
-        return None
-    low, high = places.min(0), places.max(0)
-    return tuple(map(int, low)), a[tuple(slice(i, j + 1) for i, j in zip(low, high, strict=True))]
-
-
-def _single_responses(shape: Index, probe: Probe) -> Iterator[str]:
-    """Say where the response to a single output sits, and which way round it lies.
-
-    The outputs are one near the middle, and the next one along every axis.
-    """
-    middle = tuple((size - 1) // 2 for size in shape)
-    next_ones = [(*middle[:i], middle[i] + 1, *middle[i + 1 :]) for i in range(len(shape)) if middle[i] + 1 < shape[i]]
-    boxes = [tuple(map(_box, probe(position))) for position in (middle, *next_ones)]
-    found = [(a, b) for a, b in boxes if a is not None and b is not None]
-    if not found:
-        return
-    (start, mine), (right_start, right) = found[0]
-    for (next_start, _), (next_right_start, _) in found[1:]:
-        step = np.subtract(next_start, start)
-        right_step = np.subtract(next_right_start, right_start)
-        if (np.abs(step) < np.abs(right_step)).any():
+        if moved and probe.always(lambda b, _, order=order: b.transpose(order)):
             yield (
-                f"the next output's response lies {tuple(map(int, step))} further, not {tuple(map(int, right_step))}: "
-                "the zeros between the cotangents of a strided layer are missing"
+                f"the gradient has axes {moved} exchanged: input and output channels, or rows and columns, are swapped"
             )
-    if mine.shape == right.shape:
-        yield from _turned(mine, right, "the response to one output")
-        offset = tuple(int(i) for i in np.subtract(start, right_start))
-        if any(offset) and _close(mine, right):
-            yield f"it is shifted by {offset}: the padding of the cotangent is wrong"
-    if np.count_nonzero(mine) > np.count_nonzero(right):
-        yield "one output's cotangent reaches more elements than it must: ties go to every maximum, or a mask is wrong"
 
 
-def _exchanged_responses(shape: Index, probe: Probe) -> Iterator[str]:
-    """Say whether an output gets the response that belongs to another one: opposite, or of the other channel."""
-    if len(shape) < 3:
+def _partial_sums(probe: Probe) -> Iterator[str]:
+    """Say whether mine is what a part of the cotangent gives: one element along an axis that must be summed over."""
+    if not probe.one_output or probe.g[0].ndim < 2:
         return
-    first = (0,) * (len(shape) - 1)
-    last = (0, *(size - 1 for size in shape[1:-1]))
-    if first != last and _close(probe((*first, 0))[0], probe((*last, 0))[1]):
-        yield "the first output gets the response of the last: the cotangent is turned by 180 degrees and must not be"
-    channels = shape[-1]
-    if channels <= MANY_CHANNELS and probe((*first, 0))[0].shape[-1] == channels:
-        mine, right = (np.stack(r) for r in zip(*(probe((*first, c)) for c in range(channels)), strict=True))
-        if _close(mine, np.swapaxes(right, 0, -1)):
-            yield "input and output channels are swapped"
+    shape = probe.g[0].shape
+    for count in range(1, len(shape)):
+        for kept in itertools.combinations(range(len(shape) - 1), count):
+            if all(shape[axis] > 1 for axis in kept):
+                for end in (0, -1):
+                    asked = [(probe.mine(g), probe.right([_at_end(g[0], kept, end)])) for g in (probe.g, probe.other)]
+                    if all(probe.close(a, b) for a, b in asked):
+                        yield (
+                            f"the cotangent is not summed over axes {kept}: only index {end} along axis {kept[0]} of "
+                            "the cotangent arrives"
+                        )
 
 
-def _zero_pattern(a: np.ndarray, b: np.ndarray) -> Iterator[str]:
-    """Say where a is 0 and b is not, or the other way round."""
-    lost, extra = (a == 0) & (b != 0), (a != 0) & (b == 0)
-    if extra.any() and lost.any():
-        yield f"{lost.sum()} elements are lost and {extra.sum()} get one too many: the mask comes from the wrong array"
-    elif extra.any():
-        yield f"{extra.sum()} elements get a cotangent that must not: ties, padding or rows that no window reads"
-    elif lost.any():
-        for axis in range(b.ndim):
-            rows = np.flatnonzero(lost.any(tuple(i for i in range(b.ndim) if i != axis)))
-            if rows[0] > 0 and rows[-1] == b.shape[axis] - 1 and not np.take(a, rows, axis).any():
-                yield f"nothing arrives from index {rows[0]} on along axis {axis}: the trailing rows are lost"
-        yield f"{lost.sum()} of {b.size} elements are lost: windows that overlap overwrite each other instead of adding"
-    elif (a == b).mean() > 0.1:
-        yield "some elements are right and others are not: contributions overwrite each other instead of adding"
+def _at_end(g: np.ndarray, axes: tuple[int, ...], end: int) -> np.ndarray:
+    """Return g, and 0 but at one end of some axes."""
+    only = np.zeros_like(g)
+    where = tuple((slice(0, 1) if end == 0 else slice(-1, None)) if i in axes else slice(None) for i in range(g.ndim))
+    only[where] = g[where]
+    return only
+
+
+def _of_slices(probe: Probe) -> Iterator[str]:
+    """Say whether mine is right with each slice along one axis times a number of its own."""
+    shape = probe.pairs[0][1].shape
+    for axis in range(len(shape)):
+        others = tuple(i for i in range(len(shape)) if i != axis)
+        if shape[axis] < 2 or shape[axis] == probe.pairs[0][1].size:
+            continue
+        factors = []
+        for a, b in probe.pairs:
+            squares = np.sum(b * b, others, keepdims=True)
+            factor = np.sum(a * b, others, keepdims=True) / np.where(squares == 0, 1, squares)
+            sizes = np.max(np.abs(b), others, keepdims=True)
+            if np.any(np.abs(a - factor * b) > 10 * probe.tolerance * sizes) or not sizes.any():
+                break
+            factors.append(factor.ravel())
+        if len(factors) == 2 and np.allclose(*factors, rtol=10 * probe.tolerance, atol=1e-6):
+            some = ", ".join(f"{factor:.4g}" for factor in factors[0][:4])
+            if np.ptp(factors[0]) > 10 * probe.tolerance:
+                yield (
+                    f"a factor of its own is missing or extra in each slice along axis {axis}: it is {some}, ... times "
+                    "the right one"
+                )

@@ -45,7 +45,7 @@ def finite_difference_gradient(
     with jax.enable_x64(True):
         args = [_in_float64(arg) for arg in args]
         x = np.array(args[argnum])
-        evaluate = jax.jit(lambda value: fn(*args[:argnum], value, *args[argnum + 1 :]))
+        evaluate = _compiled(fn, args, argnum)
         weighted, shape = (jax.tree.map(np.shape, tree) for tree in (cotangent, jax.eval_shape(evaluate, x)))
         if weighted != shape:
             raise ValueError(f"cotangent shape (={weighted}) must be that of the result (={shape})")
@@ -68,6 +68,15 @@ def sample_indices(shape: tuple[int, ...], count: int, seed: int = 0) -> list[tu
     size = int(np.prod(shape))
     chosen = np.random.default_rng(seed).permutation(size)[:count]
     return [tuple(int(i) for i in np.unravel_index(c, shape)) for c in np.sort(chosen)]
+
+
+def _compiled(fn: Callable[..., Any], args: Sequence[Any], argnum: int) -> Callable[..., Any]:
+    """Return fn as a compiled function of one argument: one program for all of them, where all are floating arrays."""
+    before, after = args[:argnum], args[argnum + 1 :]
+    if all(map(is_floating, jax.tree.leaves(args))):
+        program = jax.jit(fn)
+        return lambda value: program(*before, value, *after)
+    return jax.jit(lambda value: fn(*before, value, *after))
 
 
 def _in_float64(arg: Any) -> Any:

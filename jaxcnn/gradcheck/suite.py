@@ -14,8 +14,10 @@ import jaxcnn.reference
 from jaxcnn.gradcheck.cases import CASES, Case
 from jaxcnn.gradcheck.comparison import compare
 from jaxcnn.gradcheck.finite_differences import finite_difference_gradient, sample_indices
+from jaxcnn.gradcheck.problem import take_apart
 from jaxcnn.gradcheck.report import Report, Row
-from jaxcnn.gradcheck.tolerances import FINITE_DIFFERENCE_RTOL, is_floating
+from jaxcnn.gradcheck.sides import Side
+from jaxcnn.gradcheck.tolerances import FINITE_DIFFERENCE_RTOL
 from jaxcnn.models import lenet, tutorial
 
 DTYPES = ("float64", "float32", "bfloat16")
@@ -97,13 +99,14 @@ class Outcome(NamedTuple):
 def run(subjects: Sequence[Subject] = SUBJECTS, dtypes: Sequence[str] = DTYPES) -> Iterator[Outcome]:
     """Yield the outcome of every subject in every dtype."""
     for subject in subjects:
+        manual, auto = subject.manual, subject.auto  # the same objects for all dtypes, which share compiled programs
         for dtype in dtypes:
             with jax.enable_x64(dtype == "float64"):
-                args = subject.args(dtype)
-                report = compare(jax.jit(subject.manual), jax.jit(subject.auto), *args, argnums=subject.argnums)
+                args, exact = subject.args(dtype), dtype == "float64"
+                report = compare(manual, auto, *args, argnums=subject.argnums, second_order=exact, jit=True)
                 if isinstance(subject, Network) and dtype not in ("float64", "float32"):
                     report = report._replace(rows=tuple(map(_as_far_as_autodiff, report.rows)))
-                differences = _finite_differences(subject, args, report) if dtype == "float64" else {}
+                differences = _finite_differences(manual, args, subject.argnums) if exact else {}
             yield Outcome(subject.name, dtype, report, differences)
 
 
@@ -111,27 +114,24 @@ def _as_far_as_autodiff(row: Row) -> Row:
     return row._replace(rtol=max(row.rtol, HALF_NETWORK_SLACK * (row.autodiff_rel or 0.0)))
 
 
-def _finite_differences(subject: Subject, args: tuple[Any, ...], report: Report) -> dict[str, float]:
+def _finite_differences(manual: Callable[..., Any], args: tuple[Any, ...], argnums: Sequence[int]) -> dict[str, float]:
     """Return how far the manual gradient is from finite differences, at some elements of every argument."""
-    leaves, structure = jax.tree.flatten(args)
-    floating = [i for i, leaf in enumerate(leaves) if is_floating(leaf)]
+    problem = take_apart(manual, args, argnums)
 
-    def of_floating(*values: Any) -> Any:
-        changed = dict(zip(floating, values, strict=True))
-        whole = [changed.get(i, leaf) for i, leaf in enumerate(leaves)]
-        return subject.manual(*jax.tree.unflatten(structure, whole))
+    def of_primals(*primals: Any) -> Any:
+        return manual(*problem.at(primals).args)
 
-    values = [leaves[i] for i in floating]
-    outputs, pull = jax.vjp(of_floating, *values)
-    rng = np.random.default_rng(1)  # not that of the arguments
-    cotangent = jax.tree.map(lambda y: rng.standard_normal(y.shape), outputs)
-    paths = [row.path for row in report.rows if row.kind == "gradient"]
+    cotangent = jax.tree.map(
+        lambda y: np.random.default_rng(1).standard_normal(y.shape),  # not the numbers of the arguments
+        jax.eval_shape(of_primals, *problem.primals),
+    )
+    pulled = Side(manual, jit=True).pulled(problem)
+    gradients = pulled.pull([jnp.asarray(g) for g in jax.tree.leaves(cotangent)])
     found = {}
-    for position, (path, gradient) in enumerate(zip(paths, pull(jax.tree.map(jnp.asarray, cotangent)), strict=True)):
+    for position, (path, gradient) in enumerate(zip(problem.paths, map(np.asarray, gradients), strict=True)):
         indices = sample_indices(gradient.shape, ELEMENTS)
-        gradient = np.asarray(gradient)
-        numeric = finite_difference_gradient(of_floating, values, position, cotangent, indices)
-        manual = np.array([gradient[index] for index in indices])
+        numeric = finite_difference_gradient(of_primals, problem.primals, position, cotangent, indices)
+        exact = np.array([gradient[index] for index in indices])
         scale = float(np.max(np.abs(gradient), initial=np.finfo(np.float64).tiny))
-        found[path] = float(np.max(np.abs(manual - numeric), initial=0.0)) / scale
+        found[path] = float(np.max(np.abs(exact - numeric), initial=0.0)) / scale
     return found

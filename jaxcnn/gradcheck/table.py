@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jaxcnn._extras import import_extra
+from jaxcnn.gradcheck.report import Row
 from jaxcnn.gradcheck.suite import Outcome
 
 COLUMNS = (
@@ -11,13 +12,14 @@ COLUMNS = (
     "dtype",
     "array",
     "shape",
-    "max abs",
-    "max rel",
-    "ulp",
+    "scale",
+    "difference",
     "cosine",
+    "tolerance",
     "autodiff",
     "fin. diff.",
     "verdict",
+    "odd",
 )
 WIDTH = 160  # where stdout is no terminal
 
@@ -60,16 +62,24 @@ def _add_rows(table: Any, outcome: Outcome) -> None:
         table.add_row(
             outcome.name,
             outcome.dtype,
-            row.path if row.kind == "gradient" else row.kind,
+            _array(row),
             str(row.shape),
-            f"{row.max_abs:.1e}",
+            f"{row.scale:.1e}",
             f"{row.max_rel:.1e}",
-            f"{row.max_ulp:.3g}",
             f"{row.cosine:.6f}",
+            f"{row.rtol:.1e}",
             _number(row.autodiff_rel),
             _number(difference),
             "ok" if row.ok and outcome.differences_ok(row.path) else "BAD",
+            row.odd,
         )
+
+
+def _array(row: Row) -> str:
+    """Return what the row is about: an output by the row's kind, a gradient by its name."""
+    if row.kind.startswith("value"):
+        return row.kind
+    return row.path if row.kind == "gradient" else f"{row.kind}, {row.path}"
 
 
 def _number(value: float | None) -> str:

@@ -1,6 +1,6 @@
 """Averages and maxima over a given number of bins, one slice a bin, differentiated by JAX.
 
-A maximum shares its gradient out among equal elements, where `jaxcnn.ops` gives it to the first.
+A maximum is the element that argmax names: `jnp.max` would share its gradient out among equal ones.
 """
 
 import itertools
@@ -14,6 +14,7 @@ import numpy as np
 from jax import lax
 
 from jaxcnn.ops._layout import channels_last, from_channels_last
+from jaxcnn.reference._maxima import first_maximum
 
 
 def adaptive_avg_pool(x: jax.Array, output_size: Any, *, dimension_numbers: str | None = None) -> jax.Array:
@@ -24,7 +25,7 @@ def adaptive_avg_pool(x: jax.Array, output_size: Any, *, dimension_numbers: str 
 
 def adaptive_max_pool(x: jax.Array, output_size: Any, *, dimension_numbers: str | None = None) -> jax.Array:
     """Take the maximum over bins; the autodiff twin of `jaxcnn.adaptive_max_pool`."""
-    y = _reduce_bins(jnp.max, channels_last(x, dimension_numbers), output_size)
+    y = _reduce_bins(first_maximum, channels_last(x, dimension_numbers), output_size)
     return from_channels_last(y, dimension_numbers)
 
 
@@ -56,7 +57,8 @@ def _bounds(size: int, bins: int) -> list[tuple[int, int]]:
 
 
 def _reduce_bins(reduce: Callable[..., jax.Array], x: jax.Array, output_size: Any) -> jax.Array:
-    for axis, bins in enumerate(output_size, start=x.ndim - 1 - len(output_size)):
+    first = x.ndim - 1 - len(output_size)
+    for axis, bins in reversed(list(enumerate(output_size, start=first))):  # the last axis first: row-major order
         size = x.shape[axis]
         if bins is not None:
             slices = [lax.slice_in_dim(x, *bound, axis=axis) for bound in _bounds(size, bins)]

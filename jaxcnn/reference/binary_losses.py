@@ -40,4 +40,9 @@ def hinge_loss(
 ) -> jax.Array:
     """Take what a score lacks of the margin 1; the autodiff twin of `jaxcnn.hinge_loss`."""
     operands = (predictor_outputs, rescaled(targets, predictor_outputs))
-    return elementwise(lambda z, y: jnp.maximum(0, 1 - z * y), operands, where, reduction)
+
+    def hinge(z: jax.Array, y: jax.Array) -> jax.Array:
+        lacking = 1 - z * y
+        return jnp.where(lacking <= 0, jnp.zeros((), lacking.dtype), lacking)  # jnp.maximum has half a slope at 0
+
+    return elementwise(hinge, operands, where, reduction)

@@ -15,6 +15,7 @@ from jax import lax
 from jaxcnn.ops._layout import channels_last
 from jaxcnn.ops._pools import run_pool
 from jaxcnn.ops._window import PaddingLike, PoolConfig, dilated_size, output_size
+from jaxcnn.reference._maxima import first_maximum
 
 
 def max_pool(
@@ -51,7 +52,7 @@ def global_max_pool(
     """Take the maximum over all positions; the autodiff twin of `jaxcnn.global_max_pool`."""
     x = channels_last(x, dimension_numbers)
     rank = x.ndim - 2 if spatial_rank is None else spatial_rank
-    return jnp.max(x, tuple(range(x.ndim - 1 - rank, x.ndim - 1)))
+    return first_maximum(x, x.ndim - 1 - rank, rank)
 
 
 def _extreme(x: jax.Array, config: PoolConfig, minimum: bool) -> jax.Array:

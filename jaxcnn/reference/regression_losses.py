@@ -40,7 +40,8 @@ def absolute_error(
     reduction: str = "none",
 ) -> jax.Array:
     """Take the absolute difference; the autodiff twin of `jaxcnn.absolute_error`."""
-    return elementwise(jnp.abs, _error(predictions, targets), where, reduction)
+    # jnp.abs has the slope 1 at 0, where that of the layer is 0.
+    return elementwise(lambda e: e * jnp.sign(e), _error(predictions, targets), where, reduction)
 
 
 def huber_loss(

@@ -18,6 +18,10 @@ def rule(value, backward):
     return fn
 
 
+def gradients_of(report):
+    return [row for row in report.rows if row.kind == "gradient"]
+
+
 def test_every_leaf_has_a_row_under_its_path():
     params = {"layer": {"kernel": jnp.ones((3, 2)), "bias": jnp.zeros(2)}, "steps": jnp.array(3)}
 
@@ -29,16 +33,17 @@ def test_every_leaf_has_a_row_under_its_path():
     args = (params, X, jnp.array([0, 1, 1, 0]), jax.random.key(1), True)
     report = compare(network, network, *args, argnums=(0, 1, 2, 3, 4))
     rows = [(row.kind, row.path, row.shape, row.dtype) for row in report.rows]
+    gradients = [("params.layer.bias", (2,)), ("params.layer.kernel", (3, 2)), ("x", (4, 3))]
     assert rows == [
         ("value", "output.loss", (4,), "float32"),
         ("value in vjp", "output.loss", (4,), "float32"),
-        ("gradient", "params.layer.bias", (2,), "float32"),
-        ("gradient", "params.layer.kernel", (3, 2), "float32"),
-        ("gradient", "x", (4, 3), "float32"),
+        *(("gradient", path, shape, "float32") for path, shape in gradients),
+        *(("second order", path, shape, "float32") for path, shape in gradients),
+        ("second order", "g of output.loss", (4,), "float32"),
     ]
     assert report.skipped == ("params.steps", "labels", "key", "flag")
     assert report.ok
-    assert all(row.max_abs == row.max_rel == row.max_ulp == 0 and row.cosine == pytest.approx(1) for row in report.rows)
+    assert all(row.max_rel <= row.rtol < 1e-5 and row.cosine == pytest.approx(1) for row in report.rows)
     assert "skipped, no gradient: params.steps, labels, key, flag" in str(report)
 
 
@@ -56,8 +61,11 @@ def test_the_numbers_of_a_row():
     assert gradient.max_abs == pytest.approx(0.25)
     assert gradient.max_ulp == pytest.approx(0.25 / 2.0 ** (np.floor(np.log2(abs(right))) - 23))
     assert 0.9 < gradient.cosine < 1
-    assert gradient.rtol == 4e-6
-    assert compare(square, jnp.square, X, rtol=1.0).ok
+    assert gradient.rtol == 4 * np.finfo(np.float32).eps  # few terms
+    assert (gradient.odd, gradient.judge) == ("manual", "auto in float64")
+    doubled = rule(jnp.square, lambda x, g: 4 * x * g)
+    assert not compare(doubled, jnp.square, X, rtol=0.9, second_order=False).ok
+    assert compare(doubled, jnp.square, X, rtol=1.1, second_order=False).ok
 
 
 def test_raise_if_bad_shows_the_table():
@@ -92,18 +100,48 @@ def test_half_precision_is_judged_in_float64_and_shows_plain_autodiff():
     x, bias = jnp.zeros((64, 32, 32, 8), jnp.bfloat16), jnp.zeros(8, jnp.bfloat16)
     report = compare(jaxcnn.bias_add, jaxcnn.reference.bias_add, x, bias, argnums=1)
     assert report.ok
-    assert report.rows[-1].max_ulp <= 1
-    assert report.rows[-1].autodiff_rel is not None
+    (row,) = gradients_of(report)
+    assert row.max_ulp <= 1
+    assert row.odd == "auto"
     wrong = compare(jaxcnn.reference.bias_add, jaxcnn.reference.bias_add, x, bias, argnums=1)
     assert not wrong.ok
-    assert wrong.rows[-1].max_rel == report.rows[-1].autodiff_rel > 0.05
-    assert all(row.autodiff_rel is None for row in compare(jnp.sin, jnp.sin, X).rows)
+    assert wrong.rows[-1].max_rel == row.autodiff_rel > 0.05
+    assert wrong.rows[-1].odd == "manual and auto"
+    with jax.enable_x64(True):
+        assert all(row.autodiff_rel is None for row in compare(jnp.sin, jnp.sin, jnp.asarray(X, jnp.float64)).rows)
 
 
-def test_a_judge_that_stays_in_half_precision_is_refused():
-    held = X.astype(jnp.bfloat16)
-    with pytest.raises(ValueError, match=r"the output of auto \(=bfloat16\) must be float64 where the arguments are"):
-        compare(lambda x: (x + 1).astype(jnp.bfloat16), lambda x: (x + 1).astype(jnp.bfloat16), held)
+def test_finite_differences_judge_where_float64_is_out_of_reach():
+    """What is rounded to bfloat16, or held in float32, stays so where the arguments are float64."""
+
+    def held(x):
+        return jnp.sin(x.astype(jnp.float32)).astype(jnp.float32)
+
+    wrong = rule(held, lambda x, g: g * jnp.cos(x) * 1.5)
+    right = rule(held, lambda x, g: g * jnp.cos(x))
+    for fn, ok in ((right, True), (wrong, False)):
+        report = compare(fn, held, X)
+        (row,) = gradients_of(report)
+        assert (report.ok, row.ok, row.judge) == (ok, ok, "finite differences")
+        assert "the judges of gradients are finite differences" in str(report)
+        assert "the output of auto is float32 where its arguments are float64" in str(report)
+    half = X.astype(jnp.bfloat16)
+
+    def narrow(x):
+        return (x + 1).astype(jnp.bfloat16)
+
+    assert gradients_of(compare(narrow, narrow, half))[0].judge == "finite differences"
+    assert not compare(rule(narrow, lambda x, g: 2 * g), narrow, half).ok
+
+
+def test_finite_differences_judge_a_twin_that_raises_in_float64():
+    def product(x):
+        return jax.lax.mul(x, X)  # of one dtype only
+
+    report = compare(product, product, X)
+    assert report.ok
+    assert gradients_of(report)[0].judge == "finite differences"
+    assert "auto raises TypeError" in str(report)
 
 
 def test_rounding_noise_is_measured_by_the_norm_of_all_gradients():
@@ -117,7 +155,7 @@ def test_rounding_noise_is_measured_by_the_norm_of_all_gradients():
 
     report = compare(total, total_by_jax, 10 * X, jnp.array(1.0), argnums=(0, 1))
     assert report.ok
-    assert np.abs(report.rows[-2].judge_at) < 1e-6
+    assert np.abs(gradients_of(report)[0].judge_at) < 1e-15
 
 
 def test_non_finite_numbers_must_be_the_same():
@@ -135,7 +173,7 @@ def test_non_finite_numbers_must_be_the_same():
 def test_the_cotangent_follows_the_key():
     fn = rule(jnp.sin, lambda x, g: g)
     first, again, other = (
-        compare(fn, jnp.sin, X, key=key).rows[-1].max_abs for key in (None, jax.random.key(0), jax.random.key(7))
+        compare(fn, jnp.sin, X, key=key).bad[0].max_abs for key in (None, jax.random.key(0), jax.random.key(7))
     )
     assert first == again
     assert first != other
@@ -168,7 +206,7 @@ def test_negative_argnums_and_functions_without_a_signature():
     report = compare(functools.partial(jnp.multiply, 2.0), functools.partial(jnp.multiply, 2.0), X, argnums=-1)
     assert report.ok
     report = compare(lambda *args: args[0] * args[1], lambda *args: args[0] * args[1], X, X, argnums=(0, 1))
-    assert [row.path for row in report.rows[2:]] == ["args[0]", "args[1]"]
+    assert [row.path for row in gradients_of(report)] == ["args[0]", "args[1]"]
 
 
 def test_a_cotangent_of_another_dtype_than_its_primal_is_found():
@@ -176,7 +214,7 @@ def test_a_cotangent_of_another_dtype_than_its_primal_is_found():
     widened = rule(jnp.square, lambda x, g: (2 * x * g).astype(jnp.float32))
     report = compare(widened, jnp.square, X.astype(jnp.bfloat16))
     assert [row.kind for row in report.bad] == ["gradient"]
-    assert "it is float32, and its primal bfloat16" in report.rows[-1].diagnosis
+    assert "it is float32, and its primal bfloat16" in report.bad[0].diagnosis
 
 
 def test_paths_that_print_alike_do_not_hide_each_other():
@@ -225,6 +263,7 @@ def test_to_dict_holds_every_row_in_plain_types():
     document = report.to_dict()
     assert document["ok"] is False
     assert [row["kind"] for row in document["rows"]] == ["value", "value in vjp", "gradient"]
+    assert "second order not compared: the first is off" in document["notes"]
     assert document["rows"][0]["max_rel"] == "inf"
     assert document["rows"][2]["shape"] == [2]
 
@@ -232,5 +271,5 @@ def test_to_dict_holds_every_row_in_plain_types():
 def test_the_cotangent_is_not_what_a_generator_of_seed_0_draws():
     """A norm's rule maps a cotangent that is x to 0, and hides what is wrong with it."""
     x = jnp.asarray(np.random.default_rng(0).standard_normal((6, 5)), jnp.float32)
-    row = compare(jaxcnn.layer_norm, jaxcnn.reference.layer_norm, x).rows[-1]
+    (row,) = gradients_of(compare(jaxcnn.layer_norm, jaxcnn.reference.layer_norm, x))
     assert abs(row.judge_at) > 1e-2
