@@ -70,7 +70,8 @@ def not_linear(probe: Probe) -> Iterator[str]:
     elif probe.close(larger, 16 * a):
         if not probe.close(negative, -a):
             own = probe.one_output and a.shape == probe.g[0].shape and not (a[probe.g[0] < 0]).any()
-            yield f"it depends on the sign of the cotangent{': the mask is taken from the cotangent' if own else ''}"
+            why = ": the mask comes from the wrong array, the cotangent" if own else ""
+            yield f"it depends on the sign of the cotangent{why}"
     elif probe.close(larger, a):
         yield "it does not follow the size of the cotangent: g was normalised"
     huge, twice = (probe.mine([f * g for g in probe.g]) for f in (2.0**14, 2.0**15))

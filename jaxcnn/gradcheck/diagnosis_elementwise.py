@@ -9,14 +9,13 @@ from jaxcnn.gradcheck.probing import Probe
 
 def of_each_element(probe: Probe) -> Iterator[str]:
     """Say what is wrong with the slopes of a function that maps each element by itself."""
-    slopes = [_slopes(probe, side) for side in (0, 1)]
-    if slopes[1] is None:
+    mine, right, x = _slopes(probe, 0), _slopes(probe, 1), probe.primal
+    if right is None:
         return
-    if slopes[0] is None:
+    if mine is None:
         if _same_shapes(probe):
             yield "each element must get its own cotangent alone, and gets those of others too, or loses some"
         return
-    (mine, right), x = slopes, probe.primal
     off = np.abs(mine - right) > probe.tolerance * np.maximum(np.abs(mine), np.abs(right))
     if not off.any():
         return

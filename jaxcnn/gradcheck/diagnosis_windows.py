@@ -19,7 +19,7 @@ def of_windows(probe: Probe) -> Iterator[str]:
     yield from _not_read(probe)
     yield from _overwritten(probe)
     yield from _exchanged(probe)
-    if probe.g[0].ndim < 3 or probe.primal.ndim < 3:
+    if probe.g[0].ndim < 2 or probe.primal.ndim < 2:
         return
     yield from _placed(probe)
     lost = [r.output for r in probe.responses if r.right.any() and not r.mine.any()]
@@ -30,23 +30,23 @@ def of_windows(probe: Probe) -> Iterator[str]:
 def _not_read(probe: Probe) -> Iterator[str]:
     """Say whether elements that no output depends on get a cotangent, or the last ones that some depend on get none."""
     mine, right = (np.stack([pair[side] for pair in probe.pairs]) for side in (0, 1))
-    unread, lost = ~right.any(0), ~mine.any(0)
-    extra, gone = unread & ~lost, lost & ~unread
-    if extra.any() and probe.close(np.where(unread, right, mine), right) and any(_rows(extra, unread)):
+    unread, lost = np.asarray(~right.any(0)), np.asarray(~mine.any(0))
+    extra, gone = np.asarray(unread & ~lost), np.asarray(lost & ~unread)
+    if extra.any() and probe.close(np.where(unread, right, mine), right) and (_whole_rows(unread) | ~extra).all():
         yield f"{extra.sum()} elements get a cotangent that must be 0: rows that no window reads"
     if gone.any() and probe.close(np.where(gone, right, mine), right):
-        for axis, rows in enumerate(_rows(gone, lost)):
-            if rows and rows[0] > 0 and rows[-1] == gone.shape[axis] - 1:
+        for axis in range(gone.ndim):
+            others = tuple(i for i in range(gone.ndim) if i != axis)
+            rows = np.flatnonzero(np.asarray(lost.all(others) & gone.any(others)))
+            if rows.size and rows[0] > 0 and rows[-1] == gone.shape[axis] - 1:
                 yield f"nothing arrives from index {rows[0]} on along axis {axis}: the trailing rows are lost"
 
 
-def _rows(some: np.ndarray, whole: np.ndarray) -> list[list[int]]:
-    """Return, for each axis, the indices where `some` holds anywhere and `whole` everywhere; none where they differ."""
-    found = []
+def _whole_rows(some: np.ndarray) -> np.ndarray:
+    """Return where a whole row along some axis holds."""
+    found = np.zeros(some.shape, bool)
     for axis in range(some.ndim):
-        others = tuple(i for i in range(some.ndim) if i != axis)
-        rows = some.any(others)
-        found.append(list(map(int, np.flatnonzero(rows))) if whole.all(others)[rows].all() else [])
+        found |= some.all(tuple(i for i in range(some.ndim) if i != axis), keepdims=True)
     return found
 
 
@@ -110,7 +110,7 @@ def _placed(probe: Probe) -> Iterator[str]:
     """Say where the responses to outputs near the middle lie, and which way round, beside the right ones."""
     shape = probe.g[0].shape
     middle = tuple((size - 1) // 2 for size in shape)
-    spatial = range(1, len(shape) - 1)
+    spatial = range(len(shape) - 1)
     next_ones = [(*middle[:i], middle[i] + 1, *middle[i + 1 :]) for i in spatial if middle[i] + 1 < shape[i]]
     boxes = []
     for output in (middle, *next_ones):

@@ -72,7 +72,7 @@ class Report(NamedTuple):
 
     def __str__(self) -> str:
         head = ("kind", "array", "shape", "dtype", "scale", "difference", "cosine", "tolerance", "at", "manual")
-        cells = [(*head, "judge", "verdict", "odd")]
+        cells: list[tuple[str, ...]] = [(*head, "judge", "verdict", "odd")]
         for row in self.rows:
             numbers = (f"{row.scale:.2e}", f"{row.max_rel:.2e}", f"{row.cosine:.6f}", f"{row.rtol:.1e}")
             place = (str(row.position), f"{row.manual_at:.6g}", f"{row.judge_at:.6g}")

@@ -96,12 +96,12 @@ class _Form(NamedTuple):
     structure: Any
     differentiated: tuple[int, ...]
     others: tuple[tuple[int, Any], ...]  # position and value of the leaves that are no arrays
-    count: int
+    size: int  # how many leaves there are
 
     def problem(self, arrays: Sequence[Any]) -> Problem:
         """Return the problem with these arrays."""
         others, given = dict(self.others), iter(arrays)
-        leaves = tuple(others[i] if i in others else next(given) for i in range(self.count))
+        leaves = tuple(others[i] if i in others else next(given) for i in range(self.size))
         return Problem(leaves, self.structure, self.differentiated, (), ())
 
 

@@ -155,7 +155,7 @@ def _worst(several: Sequence[Roundings]) -> Roundings:
 def _terms(eqn: "JaxprEqn") -> float:
     """Return how many roundings an operation adds to the number behind it."""
     name, params = eqn.primitive.name, eqn.params
-    shapes = [getattr(atom.aval, "shape", ()) for atom in eqn.invars]
+    shapes: list[Any] = [getattr(atom.aval, "shape", ()) for atom in eqn.invars]
     if name in MOVES:
         return 0.0
     if name in TRANSCENDENTALS:
@@ -172,5 +172,5 @@ def _terms(eqn: "JaxprEqn") -> float:
     if name.startswith("scatter"):
         return 1 + math.prod(shapes[2]) / max(1, math.prod(shapes[0]))
     if name in ("reduce_sum", "reduce_prod"):
-        return math.prod(shapes[0]) / max(1, math.prod(eqn.outvars[0].aval.shape))
+        return math.prod(shapes[0]) / max(1, math.prod(getattr(eqn.outvars[0].aval, "shape", ())))
     return 1.0
