@@ -91,5 +91,19 @@ def test_numbers_with_ties_from_the_start():
     for op in pools:
         fn, auto = (functools.partial(getattr(space, op), window_shape=(3, 2)) for space in (jaxcnn, jaxcnn.reference))
         compare(fn, auto, x, jit=True).raise_if_bad()
-    for op in ("relu", "leaky_relu", "hard_tanh", "global_max_pool"):
+    for op in ("relu", "leaky_relu", "hard_tanh", "global_max_pool", "absolute_error"):
         compare(getattr(jaxcnn, op), getattr(jaxcnn.reference, op), x, jit=True).raise_if_bad()
+
+
+def test_the_twins_follow_the_layers_at_ties_and_kinks():
+    """A maximum gives all to the first of equal elements; the slopes of |e| at 0 and of the hinge at its kink are 0."""
+    ties = jnp.array([[1.0, 2.0], [2.0, 2.0]]).reshape(1, 2, 2, 1)
+    for pool in (jaxcnn.reference.global_max_pool, lambda x: jaxcnn.reference.adaptive_max_pool(x, (1, 1))):
+        dx = jax.grad(lambda x, pool=pool: pool(x).sum())(ties)
+        np.testing.assert_array_equal(dx.reshape(2, 2), [[0, 1], [0, 0]])
+    nans = ties.at[0, 1].set(jnp.nan)
+    dx = jax.grad(lambda x: jaxcnn.reference.global_max_pool(x).sum())(nans)
+    np.testing.assert_array_equal(dx.reshape(2, 2), [[0, 0], [1, 0]])
+    np.testing.assert_array_equal(jax.grad(lambda e: jaxcnn.reference.absolute_error(e).sum())(jnp.zeros(2)), 0)
+    hinge = jax.grad(lambda z: jaxcnn.reference.hinge_loss(z, jnp.ones(2)).sum())(jnp.array([1.0, 0.5]))
+    np.testing.assert_array_equal(hinge, [0, -1])
