@@ -1,8 +1,8 @@
 """How far two right programs may differ, by dtype, and how a difference is measured.
 
 A relative difference is max|a - b| / max|b| over an array: two right float64 programs, a convolution and a sum of
-taps, differ by 5e-11 element by element, where sums cancel, and by 3e-15 this way. Where all of b is rounding noise
-beside the other arrays (a gradient that is 0 in exact arithmetic), the norm of all of them takes the place of max|b|.
+taps, differ by 5e-11 element by element, where sums cancel, and by 3e-15 this way. `jaxcnn.gradcheck.compare` derives
+its tolerance from the terms of the sums (`jaxcnn.gradcheck.judging`); the ones here are for all sums of some thousand.
 """
 
 from typing import Any
@@ -19,7 +19,6 @@ RTOL = {
     "float16": 2.0**-9,
 }
 FINITE_DIFFERENCE_RTOL = 1e-7  # central differences of step 1e-6 in float64: truncation 1e-12, rounding 1e-10
-NOISE = 4.0  # b is rounding noise when max|b| is at most this many eps of the norm of all arrays, eps of the judge
 
 
 def rtol_of(dtype: Any) -> float:
@@ -47,22 +46,6 @@ def absolute_difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     difference = np.where(same, 0.0, np.inf)
     difference[finite] = np.abs(a[finite] - b[finite])
     return difference
-
-
-def relative_difference(a: np.ndarray, b: np.ndarray, norm: float, dtype: Any) -> float:
-    """Return max|a - b| / max|b|, over `norm`, that of all arrays, where b is rounding noise beside it.
-
-    `dtype` is the one in which b was computed.
-    """
-    if np.size(b) == 0:
-        return 0.0
-    worst = float(np.max(absolute_difference(a, b)))
-    if worst == 0.0:
-        return 0.0
-    scale = largest_finite(b)
-    if scale <= NOISE * float(jnp.finfo(dtype).eps) * norm:
-        scale = norm
-    return worst / scale if scale else np.inf
 
 
 def largest_finite(b: np.ndarray) -> float:
