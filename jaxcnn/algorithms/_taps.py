@@ -6,17 +6,22 @@ Tap t of output o reads the dilated x at o * stride + t * kernel_dilation - low.
 
 import functools
 import itertools
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
+from jaxcnn.algorithms import sparse
 from jaxcnn.ops._window import dilated_size
 
 if TYPE_CHECKING:
     from jaxcnn.ops._window import ConvConfig, Ints
+
+MOST_TAPS = 64  # that are taken or put one by one; more are products with sparse matrices, one along each axis
 
 
 def taps_of(kernel_size: "Ints") -> list["Ints"]:
@@ -58,6 +63,44 @@ def put(v: jax.Array, tap: "Ints", input_size: "Ints", config: "ConvConfig", fir
         steps[at] = config.input_dilation[axis]
     dilated = lax.pad(v, jnp.zeros((), v.dtype), widths)
     return lax.slice(dilated, [0] * v.ndim, dilated.shape, steps)
+
+
+def take_all(x: jax.Array, kernel_size: "Ints", outputs: "Ints", config: "ConvConfig") -> jax.Array:
+    """Return what all taps read of x `[N, *spatial, C]`, beside one another: `[N, *outputs, taps, C]`."""
+    if math.prod(kernel_size) <= MOST_TAPS:
+        return jnp.stack([take(x, t, outputs, config) for t in taps_of(kernel_size)], axis=-2)
+    matrices = _reads(kernel_size, x.shape[1:-1], outputs, config)
+    read, rank = sparse.products(matrices, x), len(outputs)  # [N, *(output, tap), C]
+    pairs = [size for pair in zip(outputs, kernel_size, strict=True) for size in pair]
+    apart = read.reshape(x.shape[0], *pairs, x.shape[-1])
+    order = (0, *range(1, 2 * rank, 2), *range(2, 2 * rank + 1, 2), 2 * rank + 1)
+    return apart.transpose(order).reshape(x.shape[0], *outputs, math.prod(kernel_size), x.shape[-1])
+
+
+def put_all(v: jax.Array, kernel_size: "Ints", input_size: "Ints", config: "ConvConfig") -> jax.Array:
+    """Return the adjoint of `take_all`: the sum of what every tap of v `[N, *outputs, taps, C]` puts to x."""
+    if math.prod(kernel_size) <= MOST_TAPS:
+        parts = [put(v[..., n, :], t, input_size, config) for n, t in enumerate(taps_of(kernel_size))]
+        return functools.reduce(jnp.add, parts)
+    outputs, rank = v.shape[1:-2], len(kernel_size)
+    apart = v.reshape(v.shape[0], *outputs, *kernel_size, v.shape[-1])
+    order = (0, *(axis for a in range(1, rank + 1) for axis in (a, a + rank)), 2 * rank + 1)
+    merged = [o * t for o, t in zip(outputs, kernel_size, strict=True)]
+    matrices = _reads(kernel_size, input_size, outputs, config)
+    back = [sparse.transposed(matrix, size) for matrix, size in zip(matrices, input_size, strict=True)]
+    return sparse.products(back, apart.transpose(order).reshape(v.shape[0], *merged, v.shape[-1]))
+
+
+def _reads(kernel_size: "Ints", input_size: "Ints", outputs: "Ints", config: "ConvConfig") -> list[sparse.Rows]:
+    """Return, for each axis, which element of x a tap of an output reads, if any: one row for each (output, tap)."""
+    matrices = []
+    for axis, (taps, size, count) in enumerate(zip(kernel_size, input_size, outputs, strict=True)):
+        o, t = np.arange(count)[:, None], np.arange(taps)
+        dilated = o * config.strides[axis] + t * config.kernel_dilation[axis] - config.padding[axis][0]
+        place, between = np.divmod(dilated.ravel(), config.input_dilation[axis])
+        present = (between == 0) & (place >= 0) & (place < size)
+        matrices.append(sparse.selection(np.clip(place, 0, size - 1), present))
+    return matrices
 
 
 def padded(x: jax.Array, config: "ConvConfig") -> tuple[jax.Array, "ConvConfig"]:

@@ -36,6 +36,7 @@ from jaxcnn.algorithms import (
     planes,
     pointwise,
 )
+from jaxcnn.algorithms._taps import MOST_TAPS
 from jaxcnn.ops._window import conv_output_size
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ TABLE = (
     Rule(
         "grouped",
         ALL,
-        lambda layer: layer.config.feature_group_count <= 64,
+        lambda _: True,
         "x 16,32,32,64, 4 groups: forward 32/6, dx 32/3.7, dkernel 420/6; 32 groups of 4: 81/7, 81/7, 5000/10",
         SINGLE,
     ),
@@ -194,7 +195,7 @@ TABLE = (
     Rule(
         "planes",
         ALL,
-        lambda _: True,
+        lambda layer: layer.kernel_shape[0] <= 16,
         "x 2,16,32,32,16, kernel 3x3x3: forward 28/11, dx 50/11, dkernel 45/11",
         WIDE,
     ),
@@ -329,7 +330,7 @@ def _apart_under_vmap(value: Callable[..., jax.Array], static: tuple[Any, ...]) 
 
     @whole.def_vmap
     def of_many(axis_size: int, in_batched: list[bool], x: jax.Array, g: jax.Array) -> tuple[jax.Array, bool]:
-        if all(in_batched):
+        if all(in_batched) and math.prod(static[0]) <= MOST_TAPS:
             return per_example.dkernel(x, g, *static), True
         axes = tuple(0 if batched else None for batched in in_batched)
         return jax.vmap(value, axes, axis_size=axis_size)(x, g), True

@@ -17,10 +17,9 @@ References: Chellapilla, Puri and Simard 2006, "High performance convolutional n
 from typing import TYPE_CHECKING
 
 import jax
-import jax.numpy as jnp
 
 from jaxcnn.algorithms._products import product
-from jaxcnn.algorithms._taps import between, reading, take, taps_of
+from jaxcnn.algorithms._taps import between, reading, take_all
 from jaxcnn.ops._window import conv_output_size
 
 if TYPE_CHECKING:
@@ -38,6 +37,6 @@ def forward(x: jax.Array, kernel: jax.Array, config: "ConvConfig") -> jax.Array:
     outputs = conv_output_size(x.shape[1:-1], kernel.shape[:-2], config)
     first, end, config = reading(kernel.shape[:-2], x.shape[1:-1], outputs, config)
     kernel = between(kernel, first, end)
-    columns = jnp.stack([take(x, t, outputs, config) for t in taps_of(kernel.shape[:-2])], axis=-2)
+    columns = take_all(x, kernel.shape[:-2], outputs, config)
     taps_and_channels = (columns.ndim - 2, columns.ndim - 1)
     return product(columns, taps_and_channels, kernel.reshape(-1, *kernel.shape[-2:]), (0, 1), config.precision)

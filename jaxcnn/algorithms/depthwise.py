@@ -8,7 +8,8 @@ With M = C_out / C_in output channels for each input channel, output channel c r
 
 where put_t sets each element to where tap t reads. No product is written to memory: forward is one loop over the output
 in which all taps of an element are added, and so is dx: a forward pass of g, dilated by the strides, with the kernel
-turned, or with strides and few taps the sum as it stands. dkernel takes the taps of one line of the window at a time,
+turned, or with strides and few taps the sum as it stands. More than a few taps are added in a loop over them, several
+at a time, so that a program has a bounded length. dkernel takes the taps of one line of the window at a time,
 in a loop over the first spatial axis of the kernel where that has more than three, and adds eight blocks of rows of
 x * g before it writes, so that what is left to reduce is an eighth of the output for each tap. Taps that read nothing
 but padding, 40 of the 49 of a 7x7 window over 2x2 pixels, are left out of all three.
@@ -28,6 +29,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxcnn.algorithms import _tap_loops
 from jaxcnn.algorithms._once import once
 from jaxcnn.algorithms._taps import between, padded, put, reading, sum_over, take, taps_of
 from jaxcnn.ops._dtypes import accumulation_dtype, channel_row
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
 
 FEW_TAPS = 9  # up to which putting each where it was read costs less than a pass over the dilated g
 FEW_LINES = 3  # up to which dkernel has no loop over lines, which copies what a line reads, but compiles faster
+MOST_TAPS = 128  # of which the sum is one loop over elements; more are added several at a time, in a loop over taps
+LONGEST_LINE = 16  # of taps, whose dkernel is reduced at once
+FEW_OUTPUTS = 8  # of an input channel, whose parts of dx are written out
 BLOCKS = 8  # of rows, added before dkernel reduces
 
 
@@ -57,6 +62,8 @@ def forward(x: jax.Array, kernel: jax.Array, config: "ConvConfig") -> jax.Array:
 def _forward(x: jax.Array, kernel: jax.Array, config: "ConvConfig") -> jax.Array:
     outputs = conv_output_size(x.shape[1:-1], kernel.shape[:-2], config)
     x, config = padded(_repeat(x, kernel.shape[-1]).astype(accumulation_dtype(x.dtype)), config)
+    if math.prod(kernel.shape[:-2]) > MOST_TAPS:
+        return _tap_loops.weighted_sum(x, kernel, outputs, config).astype(kernel.dtype)
     return sum_over(kernel.shape[:-2], lambda t: _scale(take(x, t, outputs, config), kernel[t])).astype(kernel.dtype)
 
 
@@ -75,9 +82,25 @@ def _dx(g: jax.Array, kernel: jax.Array, input_size: "Ints", config: "ConvConfig
     else:
         turned = lax.rev(kernel, range(kernel.ndim - 2))
         config = conv_dx_config(input_size, kernel_size, g.shape[1:-1], config)
-        parts = [_forward(wide[..., m::multiplier], turned[..., m::multiplier], config) for m in range(multiplier)]
-        total = functools.reduce(jnp.add, parts)
+        total = _sum_of_outputs(wide, turned, multiplier, config)
     return total.astype(g.dtype)
+
+
+def _sum_of_outputs(g: jax.Array, kernel: jax.Array, multiplier: int, config: "ConvConfig") -> jax.Array:
+    """Return the sum over the output channels of each input channel, of which there are `multiplier`."""
+    if multiplier <= FEW_OUTPUTS:
+        parts = [_forward(g[..., m::multiplier], kernel[..., m::multiplier], config) for m in range(multiplier)]
+        return functools.reduce(jnp.add, parts)
+
+    def parts_of(v: jax.Array) -> jax.Array:
+        return jnp.moveaxis(v.reshape(*v.shape[:-1], -1, multiplier), -1, 0)
+
+    def add(total: jax.Array, part: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+        return total + _forward(*part, config), None
+
+    first = _forward(g[..., ::multiplier], kernel[..., ::multiplier], config)
+    others = tuple(lax.slice_in_dim(parts_of(v), 1, multiplier) for v in (g, kernel))
+    return lax.scan(jax.checkpoint(add, prevent_cse=False), first, others)[0]
 
 
 def dkernel(x: jax.Array, g: jax.Array, kernel_size: "Ints", config: "ConvConfig") -> jax.Array:
@@ -110,7 +133,9 @@ def _dkernel(x: jax.Array, g: jax.Array, kernel_size: "Ints", config: "ConvConfi
         return sums([take(lines, (0, *t), outputs, config) for t in taps_of(kernel_size[1:])])
 
     firsts = np.arange(kernel_size[0]) * config.kernel_dilation[0]
-    if len(kernel_size) == 1:
+    if math.prod(kernel_size[1:] if len(kernel_size) > 1 else kernel_size) > LONGEST_LINE:
+        summed = _tap_loops.each_tap(x, kernel_size, outputs, config, sums)
+    elif len(kernel_size) == 1:
         summed = sums([take(x, t, outputs, config) for t in taps_of(kernel_size)])
     elif len(firsts) <= FEW_LINES:
         summed = jnp.stack([line(int(first)) for first in firsts])

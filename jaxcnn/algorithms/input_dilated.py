@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn.algorithms._products import product
-from jaxcnn.algorithms._taps import take, taps_of
+from jaxcnn.algorithms._taps import take_all
 
 if TYPE_CHECKING:
     from jaxcnn.ops._window import ConvConfig, Ints
@@ -39,8 +39,7 @@ def dkernel(x: jax.Array, g: jax.Array, kernel_size: "Ints", config: "ConvConfig
         input_dilation=(1,) * rank,
         kernel_dilation=tuple(-d for d in config.kernel_dilation),
     )
-    taps = taps_of(kernel_size)
-    met = jnp.stack([take(g, t, x.shape[1:-1], seen_from_x) for t in taps], axis=-2)
+    met = take_all(g, kernel_size, x.shape[1:-1], seen_from_x)
     positions = range(rank + 1)
     products = product(x, positions, met, positions, config.precision)  # [C_in, taps, C_out]
     return jnp.moveaxis(products, 0, 1).reshape(*kernel_size, x.shape[-1], g.shape[-1])

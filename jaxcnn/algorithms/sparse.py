@@ -42,15 +42,18 @@ def selection(columns: Sequence[int] | np.ndarray, present: Sequence[bool] | np.
 
 def transposed(rows: Rows, count: int) -> Rows:
     """Return the rows of the transposed matrix, of which there are `count`."""
-    found: list[list[tuple[int, float]]] = [[] for _ in range(count)]
-    for row, (columns, weights) in enumerate(zip(rows.columns.T.tolist(), rows.weights.T.tolist(), strict=True)):
-        for column, weight in zip(columns, weights, strict=True):
-            if weight:
-                found[column].append((row, weight))
-    width = max(1, *map(len, found)) if found else 1
-    filled = [row + [(row[-1][0] if row else 0, 0.0)] * (width - len(row)) for row in found]
-    elements = np.array(filled, np.float64).reshape(count, width, 2)
-    return Rows(elements[..., 0].T.astype(np.int64), elements[..., 1].T)
+    columns, weights = rows.columns.T.ravel(), rows.weights.T.ravel()
+    present = np.flatnonzero(weights)
+    present = present[np.argsort(columns[present], kind="stable")]
+    column, row = columns[present], present // max(len(rows.columns), 1)
+    sizes = np.bincount(column, minlength=count)
+    width = max(1, int(sizes.max(initial=0)))
+    element = np.arange(len(present)) - (np.cumsum(sizes) - sizes)[column]
+    last = np.zeros(count, np.int64)
+    last[column] = row  # the last of several stays
+    elements, values = np.repeat(last[None], width, 0), np.zeros((width, count))
+    elements[element, column], values[element, column] = row, weights[present]
+    return Rows(elements, values)
 
 
 def product(rows: Rows, x: jax.Array, axis: int) -> jax.Array:

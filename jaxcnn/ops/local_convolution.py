@@ -27,7 +27,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxcnn.algorithms._taps import put, take, taps_of
+from jaxcnn.algorithms._taps import put_all, take_all
 from jaxcnn.ops._dtypes import accumulation_dtype, as_floating, canonical_precision, require_same_dtype, widen
 from jaxcnn.ops._rule import compiled, merge_batch, split_batch
 from jaxcnn.ops._window import ConvConfig, Ints, PaddingLike, continuation, conv_output_size, is_empty
@@ -117,8 +117,8 @@ def conv_local(
 
 def _patches(x: jax.Array, outputs: Ints, window: Ints, config: ConvConfig) -> jax.Array:
     """Return `[N, positions, taps * C_in]`."""
-    taken = jnp.stack([take(x, tap, outputs, config) for tap in taps_of(window)], -2)
-    return taken.reshape(x.shape[0], math.prod(outputs), len(taps_of(window)) * x.shape[-1])
+    taken = take_all(x, window, outputs, config)
+    return taken.reshape(x.shape[0], math.prod(outputs), math.prod(window) * x.shape[-1])
 
 
 def _split(kernel: jax.Array) -> tuple[Ints, Ints, jax.Array]:
@@ -161,8 +161,7 @@ def _conv_local_bwd(
     dkernel = _product(_patches(x, outputs, window, config), rows, (((0,), (0,)), ((1,), (1,))), config)
     dpatches = _product(widen(rows), widen(matrices), (((2,), (2,)), ((1,), (0,))), config)
     split = dpatches.swapaxes(0, 1).reshape(x.shape[0], *outputs, math.prod(window), x.shape[-1])
-    parts = [put(split[..., i, :], tap, x.shape[1:-1], config) for i, tap in enumerate(taps_of(window))]
-    return functools.reduce(jnp.add, parts).astype(x.dtype), dkernel.reshape(kernel.shape)
+    return put_all(split, window, x.shape[1:-1], config).astype(x.dtype), dkernel.reshape(kernel.shape)
 
 
 _conv_local.defvjp(_conv_local_fwd, _conv_local_bwd)
