@@ -86,11 +86,14 @@ class Pair(NamedTuple):
 
     def split(self, axis: int, parts: int) -> "Pair":
         """Return the pair with every `parts` neighbours along an axis beside one another along the next."""
-        return Pair(*(v.reshape(*v.shape[:axis], -1, parts, *v.shape[axis + 1 :]) for v in self))
+        shape = (*self.value.shape[:axis], -1, parts, *self.value.shape[axis + 1 :])
+        inside = self.inside.reshape(*self.inside.shape[:axis], -1, parts, *self.inside.shape[axis + 1 :])
+        return Pair(self.value.reshape(shape), self.tap.reshape(shape), inside)
 
     def dropped(self, axis: int) -> "Pair":
         """Return the pair without an axis of one element."""
-        return Pair(*(v.reshape(*v.shape[:axis], *v.shape[axis + 1 :]) for v in self))
+        value, tap = (jnp.squeeze(v, axis) for v in self[:2])
+        return Pair(value, tap, self.inside.squeeze(axis))
 
     def later(self, taps: int) -> "Pair":
         """Return the pair with numbers that are larger by `taps`."""

@@ -55,7 +55,7 @@ def max_forward(x: jax.Array, axis: int, geometry: Axis, minimum: bool = False) 
         rest = lax.slice_in_dim(row, 0, layout.rest, axis=axis + 1)
         inside_rest = column_of(inside[start:end, : layout.rest], axis, x.ndim + 1)
         found.append(of_axis(rest, axis + 1, inside_rest, dtype, minimum).later(layout.whole * layout.unit))
-    best = found[0] if len(found) == 1 else better(*found, minimum)
+    best = found[0] if len(found) == 1 else better(found[0], found[1], minimum)
     return best.value, best.tap
 
 
@@ -104,7 +104,8 @@ def _back_to_blocks(
 
         def never(g: jax.Array, tap: jax.Array, group: list[tuple[int, int]] = group) -> tuple[jax.Array, jax.Array]:
             shift = sum(behind for _, behind in group) * layout.apart
-            return tuple(lax.slice_in_dim(v, shift, v.shape[axis], axis=axis) for v in (g, tap))
+            g, tap = (lax.slice_in_dim(v, shift, v.shape[axis], axis=axis) for v in (g, tap))
+            return g, tap
 
         apart = len(steps) > 1
         arrays = lax.cond(lax.optimization_barrier(True), several, never, *arrays) if apart else several(*arrays)

@@ -78,8 +78,21 @@ def test_groups_follow_from_the_channels():
 
 
 def test_scaling_covers_batches_and_images_of_three_layers():
-    assert len(SCALING) == 30
-    assert {row.name.split(",")[0] for row in SCALING} == {"3x3", "depthwise 3x3", "max-pool 2x2"}
-    shapes = {row.inputs[0].shape[:2] for row in SCALING}
+    layers = "3x3", "depthwise 3x3", "max-pool 2x2"
+    growing = [row for row in SCALING if row.name.split(",")[0] in layers]
+    assert len(growing) == 30
+    shapes = {row.inputs[0].shape[:2] for row in growing}
     assert {batch for batch, _ in shapes} == {8, 16, 32, 64, 128, 256}
     assert {side for _, side in shapes} == {16, 32, 56, 112, 224}
+
+
+def test_scaling_doubles_windows_bins_and_groups():
+    found = {}
+    for row in SCALING:
+        name, size = row.name.split(", ", 1)
+        found.setdefault(name, []).append(size)
+    doubled = [str(2**k) for k in range(3, 13)]
+    pools = [f"{kind} {what}" for kind, what in (("max-pool", "window"), ("avg-pool", "window"))]
+    pools += ["adaptive max-pool bins", "adaptive avg-pool bins"]
+    assert all(found[name] == doubled for name in (*pools, "depthwise taps", "groups of 2"))
+    assert found["depthwise square"][-2:] == ["31x31", "63x63"]
