@@ -18,8 +18,8 @@ Both sums over A are sums over channels, as u = g scale, of S1 = sum g and S2 = 
 dbias and dscale need too: one pass over x and g finds them, a second one dx. Cotangents of the mean and the variance
 themselves join dmean and dvar.
 
-With statistics that are given (inference), and with those of all devices, which are averages between two rules, see
-`jaxcnn.ops._given_statistics`.
+With statistics that are given (inference) see `jaxcnn.ops._given_statistics`, with those of all devices, which are
+averages between two rules, `jaxcnn.ops._synchronised_norm`.
 
 The variance is summed in a second pass, from x - mean: E[x^2] - mean^2 would lose all digits where the mean is large
 (mean 1e4 and standard deviation 1 in float32 give outputs of standard deviation 160). How the mean keeps the digits of
@@ -44,14 +44,14 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxcnn.algorithms._varying import varying_alike
 from jaxcnn.ops._axes import as_mask
 from jaxcnn.ops._dtypes import as_floating, channel_row, widen
-from jaxcnn.ops._given_statistics import normalize_by, square_deviation
+from jaxcnn.ops._given_statistics import normalize_by
 from jaxcnn.ops._norm import all_but_last, canonical_arrays, canonical_epsilon
 from jaxcnn.ops._rule import compiled
 from jaxcnn.ops._softmax import unmasked
 from jaxcnn.ops._statistics import NormConfig, Statistics, shared, statistics
+from jaxcnn.ops._synchronised_norm import compiled_synchronised
 
 Residuals = tuple[jax.Array, jax.Array, jax.Array | None, jax.Array, jax.Array, jax.Array]
 
@@ -125,7 +125,7 @@ def batch_norm(
     axis_name = None if axis_name is None else _canonical_axis_name(axis_name)
     _require_elements(x, axis_name)
     if axis_name is not None:
-        return _compiled_synchronised(x, scale, bias, where, axis_name, epsilon)
+        return compiled_synchronised(x, scale, bias, where, axis_name, epsilon)
     return _compiled_batch_norm(x, scale, bias, where, NormConfig(all_but_last(x), x.shape[-1], epsilon))
 
 
@@ -261,30 +261,3 @@ def _once_there(x: jax.Array, other: jax.Array) -> jax.Array:
     backward pass that recomputes something from residuals alone finds it computed, and kept, in the forward pass.
     """
     return x + 0 * lax.stop_gradient(other)
-
-
-def _synchronised(
-    x: jax.Array, scale: jax.Array, bias: jax.Array, where: jax.Array | None, axis_name: Any, epsilon: float
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    wide, axes = widen(x), all_but_last(x)
-
-    def over_devices(values: jax.Array) -> jax.Array:
-        if where is None:
-            return lax.pmean(jnp.mean(values, axes), axis_name)
-        each = jnp.sum(where & jnp.ones_like(wide, bool), axes, dtype=jnp.int32)
-        number = lax.psum(each, axis_name)
-        total = lax.psum(jnp.sum(unmasked(where, values), axes), axis_name)
-        return total / jnp.maximum(number, jnp.ones_like(number)).astype(wide.dtype)
-
-    shift = lax.stop_gradient(over_devices(wide))
-    mean = over_devices(wide - channel_row(shift, x))
-    if where is None:
-        variance = lax.pmean(square_deviation(*varying_alike(wide, shift, mean)), axis_name)
-    else:
-        variance = over_devices(jnp.square(wide - channel_row(shift, x) - channel_row(mean, x)))
-    arrays = varying_alike(x, shift, mean, variance, scale, bias)
-    y: Any = normalize_by(*arrays, epsilon)
-    return y, shift + mean, variance
-
-
-_compiled_synchronised = compiled(_synchronised, "batch_norm", static_argnums=(4, 5))

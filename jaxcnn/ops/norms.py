@@ -17,9 +17,8 @@ RMS norm leaves the mean out: y = x r scale, r = (sum_c x^2 / M + epsilon)^(-1/2
 How mean and r are computed so that they are right for all of float32's range, see `jaxcnn.ops._statistics`.
 
 Residuals: x, scale and the mask, which exist anyway, and one bool: whether the statistics needed no correction. Then,
-on a CPU, the gradients compute them again as the first definition says, for dx and for dscale each: XLA's CPU compiler
-makes one loop of a sum and of all that comes before it, or of the elements and all they are made of, unless two results
-share a part, which it then writes out. So none do: a barrier stands between what has the same x - mean.
+on a CPU, dx and dscale each compute them again: XLA's CPU compiler makes one loop of a sum and of all it is made of,
+unless two results share a part, which it then writes out. So a barrier stands between what has the same x - mean.
 
 References: Ba, Kiros and Hinton 2016, "Layer normalization", arXiv:1607.06450; Zhang and Sennrich 2019, "Root mean
 square layer normalization", arXiv:1910.07467.
@@ -267,12 +266,10 @@ def _rms_norm_bwd(epsilon: float, residuals: Residuals, g: jax.Array) -> tuple[j
     def short(x: jax.Array) -> jax.Array:
         return lax.rsqrt(jnp.mean(jnp.square(widen(x)), -1, keepdims=True) + epsilon)
 
+    of_dx, of_dscale = (first_x, first_g, first_scale), (second_x, second_g)
     dx, dscale = (
         unless_plain(plain, [functools.partial(cotangent, of=of, where=where) for of in (short, corrected)], *arrays)
-        for cotangent, arrays in (
-            (_rms_norm_dx, (first_x, first_g, first_scale)),
-            (_rms_norm_dscale, (second_x, second_g)),
-        )
+        for cotangent, arrays in ((_rms_norm_dx, of_dx), (_rms_norm_dscale, of_dscale))
     )
     return dx.astype(x.dtype), dscale.astype(scale.dtype), None
 

@@ -74,12 +74,7 @@ def squared_error(
     return _squared_error(*operands(predictions, targets, where, reduction))
 
 
-_squared_error = error_loss(
-    "squared_error",
-    lambda error: error * error,
-    residual=lambda error: error,
-    cotangent=lambda error, g: 2 * g * error,
-)
+_squared_error = error_loss("squared_error", lambda e: e * e, residual=lambda e: e, cotangent=lambda e, g: 2 * g * e)
 
 
 def l2_loss(
@@ -309,9 +304,4 @@ def _log_cosh_impl(error: jax.Array) -> jax.Array:
     return argument * log1p_over(argument) + jnp.where(small, 0.0, (size - log_2) - rest)
 
 
-_log_cosh = error_loss(
-    "log_cosh",
-    _log_cosh_impl,
-    residual=tanh,
-    cotangent=lambda t, g: g * t,
-)
+_log_cosh = error_loss("log_cosh", _log_cosh_impl, residual=tanh, cotangent=lambda t, g: g * t)

@@ -89,7 +89,8 @@ class Row:
         """Return the row with at most 2 examples of at most 8 positions a side, for tests."""
         first, *rest = self.inputs
         spatial = tuple(min(size, 8) for size in first.shape[1:-1])
-        inputs = [dataclasses.replace(first, shape=(2, *spatial, first.shape[-1]))]
+        batch = (2,) * (len(first.shape) > 1)
+        inputs = [dataclasses.replace(first, shape=(*batch, *spatial, first.shape[-1]))]
         for array in rest:
             if array.kind == "held":
                 inputs.append(dataclasses.replace(array, shape=(2, *spatial, array.shape[-1])))
