@@ -235,32 +235,3 @@ def _tanh_slope_factors_jvp(
 def squared_1_plus(e: jax.Array) -> jax.Array:
     """Return (1 + e)^2, for e from 0 to 1, with the rounding of one sum."""
     return 1 + e * (2 + e)
-
-
-def gate_slope_factors(
-    negative: jax.Array, near: jax.Array | float, far: jax.Array, s: jax.Array, s_and_1: jax.Array
-) -> Factors:
-    """Return the factors of the derivative of x sigmoid(z), where those of e = exp(-|z|) and the sign of z are given.
-
-    With q = sigmoid(-z) and s = -|x z'|, s + 1 given beside it for its digits, z odd in x, and p = sigmoid(z):
-
-        p + x z' p q = p (1 + x z' q) = e (1 + e + s) / (1 + e)^2 below 0, (1 + e - s e) / (1 + e)^2 above
-
-    Its zero is that of 1 + e + s, where s is near -1: that sum has no terms that are rounded before they cancel.
-    """
-    e = near * far
-    top = jnp.where(negative, far * (s_and_1 + e), 1 + e * (1 - s))
-    return jnp.where(negative, near, 1.0), top / squared_1_plus(e)
-
-
-def gate_curvature(
-    negative: jax.Array, near: jax.Array | float, far: jax.Array, twice: jax.Array, square: jax.Array
-) -> jax.Array:
-    """Return the derivative of the far factor that `gate_slope_factors` gives, the second one of x sigmoid(z).
-
-    It is 2 z' p' + x z'' p' + x z'^2 p'', with p' = e / (1 + e)^2 and p'' = -+p' (1 - e) / (1 + e) on the two sides;
-    what is given is 2 z' + x z'' and |x| z'^2.
-    """
-    e = near * far
-    whole = far * ((twice - square * ((1 - e) / (1 + e))) / squared_1_plus(e))
-    return whole * jnp.where(negative, 1.0, near)

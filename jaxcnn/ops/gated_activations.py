@@ -15,7 +15,7 @@ The product rule gives each. What P and P' are:
     glu    as silu, P' = P (1 - P)
 
 No digits are lost. Everything is a fraction of polynomials in e = exp(-|x|) or exp(-|z|), at most 1, in which what
-cancels is added before it is rounded: `gate_slope_factors` for silu and gelu, and for mish, whose slope is
+cancels is added before it is rounded: `_gates` has them for silu and gelu, and for mish, whose slope is
 u (4 (x + 1) + (4 x + 6) u + 4 u^2 + u^3) / (n + 2)^2. No 1 + t is taken of a tanh t near -1. P comes as two factors,
 near and far, which are multiplied one by one: for a very negative x, P(x) is too small for the dtype and x P(x) is not.
 
@@ -28,7 +28,6 @@ Auli and Grangier 2017, arXiv:1612.08083 (glu).
 """
 
 import operator
-from fractions import Fraction
 from typing import Any
 
 import jax
@@ -36,18 +35,8 @@ import jax.numpy as jnp
 
 from jaxcnn.ops._axes import canonical_axes
 from jaxcnn.ops._dtypes import as_floating, widen
-from jaxcnn.ops._exponentials import (
-    Factors,
-    below_0,
-    exp_factors,
-    gate_curvature,
-    gate_slope_factors,
-    leading,
-    leading_of,
-    sigmoid_factors,
-    sigmoid_slope_factors,
-    summed,
-)
+from jaxcnn.ops._exponentials import below_0, exp_factors, sigmoid_factors, sigmoid_slope_factors
+from jaxcnn.ops._gates import gelu_argument, gelu_slope, mish_base, mish_slope, silu_slope
 from jaxcnn.ops._normal import normal_factors, normal_gate_slope_factors
 from jaxcnn.ops._rule import elementwise
 
@@ -94,22 +83,8 @@ def _silu_impl(x: jax.Array) -> jax.Array:
     return (wide * near * far).astype(x.dtype)
 
 
-@jax.custom_jvp
-def _silu_slope(x: jax.Array) -> Factors:
-    below = below_0(x)
-    return gate_slope_factors(x < 0, *exp_factors(below), below, 1 + below)
-
-
-@_silu_slope.defjvp
-def _silu_slope_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[Factors, Factors]:
-    (x,), (dx,) = primals, tangents
-    below = below_0(x)
-    curvature = gate_curvature(x < 0, *exp_factors(below), jnp.full_like(x, 2), -below)
-    return _silu_slope(x), (jnp.zeros_like(x), dx * curvature)
-
-
 def _silu_cotangent(x: jax.Array, g: jax.Array) -> jax.Array:
-    near, far = _silu_slope(_within(widen(x)))
+    near, far = silu_slope(_within(widen(x)))
     return (widen(g) * near * far).astype(g.dtype)
 
 
@@ -155,48 +130,11 @@ def _mish_impl(x: jax.Array) -> jax.Array:
     e = near * far
     # Above 0 both sides of the fraction are divided by u^2.
     top = jnp.where(negative, far * (e + 2), 1 + 2 * e)
-    return (wide * jnp.where(negative, near, 1.0) * (top / _mish_base(negative, e))).astype(x.dtype)
-
-
-def _mish_base(negative: jax.Array, e: jax.Array) -> jax.Array:
-    """Return n + 2, above 0 divided by u^2."""
-    return jnp.where(negative, 2.0, 1.0) + e * (2 + e * jnp.where(negative, 1.0, 2.0))
-
-
-def _either_way(negative: jax.Array, e: jax.Array, *coefficients: Any) -> jax.Array:
-    """Return a polynomial in u, divided by its highest power of u where x is above 0: there e is 1 / u."""
-    value = jnp.zeros_like(e)
-    for pair in zip(reversed(coefficients), coefficients, strict=True):
-        value = jnp.where(negative, *pair) + e * value
-    return value
-
-
-@jax.custom_jvp
-def _mish_slope(x: jax.Array) -> Factors:
-    negative = x < 0
-    near, far = exp_factors(below_0(x))
-    e = near * far
-    top = _either_way(negative, e, 4 * (x + 1), 4 * x + 6, 4.0, 1.0)
-    slope = top / _either_way(negative, e, 4.0, 8.0, 8.0, 4.0, 1.0)  # (n + 2)^2
-    return jnp.where(negative, near, 1.0), jnp.where(negative, far, 1.0) * slope
-
-
-@_mish_slope.defjvp
-def _mish_slope_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[Factors, Factors]:
-    """Return the second derivative too, 4 u (2 x + 4 + (2 x + 8) u + (6 - 3 x) u^2 + (2 - 2 x) u^3) / (n + 2)^3."""
-    (x,), (dx,) = primals, tangents
-    negative = x < 0
-    near, far = exp_factors(below_0(x))
-    e = near * far
-    top = _either_way(negative, e, 2 * x + 4, 2 * x + 8, 6 - 3 * x, 2 - 2 * x)
-    base = _mish_base(negative, e)
-    # Above 0 both sides are divided by u^6: u u^3 / u^6 = e^2.
-    curvature = jnp.where(negative, 1.0, e) * (far * (4 * top / (base * base * base))) * jnp.where(negative, 1.0, near)
-    return _mish_slope(x), (jnp.zeros_like(x), dx * curvature)
+    return (wide * jnp.where(negative, near, 1.0) * (top / mish_base(negative, e))).astype(x.dtype)
 
 
 def _mish_cotangent(x: jax.Array, g: jax.Array) -> jax.Array:
-    near, far = _mish_slope(_within(widen(x)))
+    near, far = mish_slope(_within(widen(x)))
     return (widen(g) * near * far).astype(g.dtype)
 
 
@@ -238,68 +176,18 @@ def gelu(x: jax.Array, approximate: bool = True) -> jax.Array:
     return _gelu(as_floating("x", x), approximate)
 
 
-Pair = tuple[jax.Array, jax.Array]
-
-# z = _SLOPE (x + _CUBIC x^3), in more digits than float64 has.
-_CUBIC = Fraction("0.044715")
-_SLOPE = Fraction("1.595769121605730711759784239737527473938")  # sqrt(8 / pi)
-
-
-@jax.custom_jvp
-def _gelu_argument(x: jax.Array) -> Pair:
-    """Return z, and what its rounding left over: z is -17 at x = -5, and an error of it is one of exp(z).
-
-    With h the leading digits of x and s those of h^2, z is x q, q = slope + cubic x^2, and the products of two numbers
-    of half as many digits have no rounding error.
-    """
-    slope, cubic = (leading_of(number, x.dtype.name) for number in (_SLOPE, _SLOPE * _CUBIC))
-    slope_rest, cubic_rest = float(_SLOPE - Fraction(slope)), float(_SLOPE * _CUBIC - Fraction(cubic))
-    high = leading(x)
-    square = high * high
-    s = leading(square)
-    q = leading(float(_SLOPE * _CUBIC) * s + float(_SLOPE))
-    s_rest = (square - s) + (x - high) * (x + high)
-    q_rest = ((cubic * s - q) + slope) + (float(_SLOPE * _CUBIC) * s_rest + (cubic_rest * s + slope_rest))
-    return summed(high * q, (x - high) * q + x * q_rest)
-
-
-@_gelu_argument.defjvp
-def _gelu_argument_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[Pair, Pair]:
-    (x,), (dx,) = primals, tangents
-    slope = float(_SLOPE) + float(3 * _SLOPE * _CUBIC) * (x * x)
-    return _gelu_argument(x), (slope * dx, jnp.zeros_like(x))
-
-
 def _gelu_impl(x: jax.Array, approximate: bool) -> jax.Array:
     wide = jnp.maximum(widen(x), -40.0)
     if approximate:
-        near, far = sigmoid_factors(*_gelu_argument(jnp.minimum(wide, 40.0)))
+        near, far = sigmoid_factors(*gelu_argument(jnp.minimum(wide, 40.0)))
     else:
         near, far = normal_factors(wide)
     return (wide * near * far).astype(x.dtype)
 
 
-@jax.custom_jvp
-def _gelu_slope(x: jax.Array) -> Factors:
-    below = -jnp.abs(x)
-    z, rest = _gelu_argument(below)
-    cubic = float(2 * _SLOPE * _CUBIC) * (below * below * below)  # x z' = z + 2 _SLOPE _CUBIC x^3
-    return gate_slope_factors(x < 0, *exp_factors(z, rest), z + cubic, (1 + z) + (rest + cubic))
-
-
-@_gelu_slope.defjvp
-def _gelu_slope_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[Factors, Factors]:
-    (x,), (dx,) = primals, tangents
-    below = below_0(x)
-    cubic = float(3 * _SLOPE * _CUBIC) * (x * x)
-    slope = float(_SLOPE) + cubic  # z', and x z'' = 2 cubic
-    curvature = gate_curvature(x < 0, *exp_factors(*_gelu_argument(below)), 2 * (slope + cubic), -below * slope * slope)
-    return _gelu_slope(x), (jnp.zeros_like(x), dx * curvature)
-
-
 def _gelu_cotangent(x: jax.Array, g: jax.Array, approximate: bool) -> jax.Array:
     wide = jnp.clip(widen(x), -40.0, 40.0)
-    near, far = _gelu_slope(wide) if approximate else normal_gate_slope_factors(wide)
+    near, far = gelu_slope(wide) if approximate else normal_gate_slope_factors(wide)
     return (widen(g) * near * far).astype(g.dtype)
 
 
