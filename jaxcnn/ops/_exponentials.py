@@ -35,6 +35,8 @@ _DEEP = {"float32": 65.375, "float64": 513.5}  # L: exp(-2 L) is too small for t
 _TERMS = {"float32": 7, "float64": 13}  # of expm1: 0.3^n / (n + 1)! is less than a unit in the last place
 _LOGARITHM = {"float32": 6, "float64": 16}  # of log1p: 2 / 3^(2 n + 1) / (2 n + 1) is less than that
 _SERIES = 0.3
+_LOG_2 = Fraction("0.693147180559945309417232121458176568")
+_COSH = {"float32": 10, "float64": 18}  # the last power of e that is no less than its last place, where |e| is 1
 
 
 def leading(x: jax.Array) -> jax.Array:
@@ -134,6 +136,20 @@ def log1p_over(e: jax.Array) -> jax.Array:
     for n in range(terms - 1, 0, -1):
         series = series * square + 2 / (2 * n + 1)
     return 1 - (e / 2 - share * (e * e / 2 + square * series))
+
+
+def log_of_cosh(error: jax.Array) -> jax.Array:
+    """Return log cosh e: log1p of the series of cosh e - 1 where |e| < 1, else |e| - log 2 + log1p(exp(-2 |e|))."""
+    dtype, size = error.dtype.name, jnp.where(error < 0, -error, error)
+    small = size < 1
+    square = jnp.where(small, error * error, 0.0)
+    series = jnp.zeros_like(error)
+    for power in range(_COSH[dtype], 0, -2):
+        series = (series + 1 / math.factorial(power)) * square
+    log_2 = leading_of(_LOG_2, dtype)  # in two parts, for the difference from size has no rounding error near 1
+    rest, e = float(_LOG_2 - Fraction(log_2)), jnp.exp(-2 * size)
+    argument = jnp.where(small, series, e)  # of log1p, at most 1
+    return argument * log1p_over(argument) + jnp.where(small, 0.0, (size - log_2) - rest)
 
 
 @jax.custom_jvp

@@ -22,15 +22,12 @@ References: Goodfellow, Bengio and Courville 2016, "Deep learning", section 5.5;
 location parameter"; Chen et al. 2019, "Log hyperbolic cosine loss improves variational auto-encoder".
 """
 
-import math
-from fractions import Fraction
-
 import jax
 import jax.numpy as jnp
 
 from jaxcnn.ops._dtypes import accumulation_dtype, as_static_number
 from jaxcnn.ops._error_loss import error_loss, operands
-from jaxcnn.ops._exponentials import leading_of, log1p_over, tanh
+from jaxcnn.ops._exponentials import log_of_cosh, tanh
 
 
 def squared_error(
@@ -287,21 +284,4 @@ def log_cosh(
     return _log_cosh(*operands(predictions, targets, where, reduction))
 
 
-_LOG_2 = Fraction("0.693147180559945309417232121458176568")
-_COSH = {"float32": 10, "float64": 18}  # the last power of e that is no less than its last place, where |e| is 1
-
-
-def _log_cosh_impl(error: jax.Array) -> jax.Array:
-    dtype, size = error.dtype.name, jnp.where(error < 0, -error, error)
-    small = size < 1
-    square = jnp.where(small, error * error, 0.0)
-    series = jnp.zeros_like(error)
-    for power in range(_COSH[dtype], 0, -2):
-        series = (series + 1 / math.factorial(power)) * square
-    log_2 = leading_of(_LOG_2, dtype)  # in two parts, for the difference from size has no rounding error near 1
-    rest, e = float(_LOG_2 - Fraction(log_2)), jnp.exp(-2 * size)
-    argument = jnp.where(small, series, e)  # of log1p, at most 1
-    return argument * log1p_over(argument) + jnp.where(small, 0.0, (size - log_2) - rest)
-
-
-_log_cosh = error_loss("log_cosh", _log_cosh_impl, residual=tanh, cotangent=lambda t, g: g * t)
+_log_cosh = error_loss("log_cosh", log_of_cosh, residual=tanh, cotangent=lambda t, g: g * t)
