@@ -22,6 +22,8 @@ References: Goodfellow, Bengio and Courville 2016, "Deep learning", section 5.5;
 location parameter"; Chen et al. 2019, "Log hyperbolic cosine loss improves variational auto-encoder".
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 
