@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 from jax import lax
 
+from jaxcnn.algorithms._mesh import zeros_of
 from jaxcnn.algorithms._varying import varying_alike
 
 
@@ -27,7 +27,7 @@ def once(compute: Callable[..., jax.Array], *arrays: jax.Array) -> jax.Array:
     result = jax.eval_shape(compute, *arrays)
 
     def never(*arrays: jax.Array) -> jax.Array:
-        return varying_alike(jnp.zeros(result.shape, result.dtype), *arrays)[0]
+        return varying_alike(zeros_of(result), *arrays)[0]
 
     with jax.named_scope("once"):
         return lax.cond(lax.optimization_barrier(True), compute, never, *arrays)

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 from jax import lax
 
+from jaxcnn.algorithms._mesh import product_sharding
 from jaxcnn.ops._dtypes import accumulation_dtype
 
 
@@ -27,4 +28,6 @@ def product(
     axes = [(one,) if isinstance(one, int) else tuple(one) for one in (a_axes, b_axes)]
     wide = accumulation_dtype(a.dtype)
     dims = ((axes[0], axes[1]), ((), ()))
-    return lax.dot_general(a, b, dims, precision=precision, preferred_element_type=wide).astype(a.dtype)
+    split = product_sharding(a, b, dims)
+    summed = lax.dot_general(a, b, dims, precision=precision, preferred_element_type=wide, out_sharding=split)
+    return summed.astype(a.dtype)

@@ -16,6 +16,7 @@ import numpy as np
 from jax import lax
 
 from jaxcnn.algorithms import sparse
+from jaxcnn.algorithms._mesh import reshape
 from jaxcnn.ops._window import dilated_size
 
 if TYPE_CHECKING:
@@ -72,9 +73,9 @@ def take_all(x: jax.Array, kernel_size: "Ints", outputs: "Ints", config: "ConvCo
     matrices = _reads(kernel_size, x.shape[1:-1], outputs, config)
     read, rank = sparse.products(matrices, x), len(outputs)  # [N, *(output, tap), C]
     pairs = [size for pair in zip(outputs, kernel_size, strict=True) for size in pair]
-    apart = read.reshape(x.shape[0], *pairs, x.shape[-1])
+    apart = reshape(read, (x.shape[0], *pairs, x.shape[-1]))
     order = (0, *range(1, 2 * rank, 2), *range(2, 2 * rank + 1, 2), 2 * rank + 1)
-    return apart.transpose(order).reshape(x.shape[0], *outputs, math.prod(kernel_size), x.shape[-1])
+    return reshape(apart.transpose(order), (x.shape[0], *outputs, math.prod(kernel_size), x.shape[-1]))
 
 
 def put_all(v: jax.Array, kernel_size: "Ints", input_size: "Ints", config: "ConvConfig") -> jax.Array:
@@ -83,12 +84,12 @@ def put_all(v: jax.Array, kernel_size: "Ints", input_size: "Ints", config: "Conv
         parts = [put(v[..., n, :], t, input_size, config) for n, t in enumerate(taps_of(kernel_size))]
         return functools.reduce(jnp.add, parts)
     outputs, rank = v.shape[1:-2], len(kernel_size)
-    apart = v.reshape(v.shape[0], *outputs, *kernel_size, v.shape[-1])
+    apart = reshape(v, (v.shape[0], *outputs, *kernel_size, v.shape[-1]))
     order = (0, *(axis for a in range(1, rank + 1) for axis in (a, a + rank)), 2 * rank + 1)
     merged = [o * t for o, t in zip(outputs, kernel_size, strict=True)]
     matrices = _reads(kernel_size, input_size, outputs, config)
     back = [sparse.transposed(matrix, size) for matrix, size in zip(matrices, input_size, strict=True)]
-    return sparse.products(back, apart.transpose(order).reshape(v.shape[0], *merged, v.shape[-1]))
+    return sparse.products(back, reshape(apart.transpose(order), (v.shape[0], *merged, v.shape[-1])))
 
 
 def _reads(kernel_size: "Ints", input_size: "Ints", outputs: "Ints", config: "ConvConfig") -> list[sparse.Rows]:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import jax
 from jax import lax
 
+from jaxcnn.algorithms import direct
+from jaxcnn.algorithms._mesh import is_split, replicated
 from jaxcnn.algorithms.direct import cropped, forward_layout
 from jaxcnn.ops._window import conv_dkernel_padding
 
@@ -31,6 +33,8 @@ def accepts(config: "ConvConfig", kernel_shape: "Ints") -> bool:
 
 def dkernel(x: jax.Array, g: jax.Array, kernel_size: "Ints", config: "ConvConfig") -> jax.Array:
     """Return the cotangent of the kernel `[*kernel_size, C_in / groups, C_out]`."""
+    if config.feature_group_count > 1 and is_split(x):
+        return direct.dkernel(x, g, kernel_size, config)  # whose derivatives move no examples
     rank = len(kernel_size)
     spatial = range(1, rank + 1)
     whole = conv_dkernel_padding(x.shape[1:-1], kernel_size, g.shape[1:-1], config)
@@ -45,5 +49,6 @@ def dkernel(x: jax.Array, g: jax.Array, kernel_size: "Ints", config: "ConvConfig
         dimension_numbers=forward_layout(rank),
         batch_group_count=config.feature_group_count,
         precision=config.precision,
+        out_sharding=replicated(rank + 2, x, g),
     )
     return images_as_channels.transpose(*spatial, 0, rank + 1)

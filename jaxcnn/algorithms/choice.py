@@ -3,7 +3,8 @@
 A choice maps a platform ("cpu", "cuda", "rocm", "tpu") to the name of an algorithm, and "default" to that of every
 platform that is not named. It is made from the static configuration, the shapes and the dtype alone, never by asking
 which device the process has, so that one traced function compiles for every platform; `run` resolves it when the
-function is lowered. `direct`, which is lax itself, is the choice wherever nothing else was measured to be faster.
+function is lowered. `direct`, which is lax itself, is the choice wherever nothing else was measured to be faster. The
+number of images may be a symbol: a condition on it then holds if it does for every number.
 
 Nothing can be asked about the processor that a function will run on. So a line stands in the table only for what was
 measured to win on both kinds that were tried, an AMD EPYC with AVX2 and an Intel Xeon with AVX-512, in the dtypes that
@@ -19,7 +20,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
-from jax.custom_derivatives import SymbolicZero
 
 from jaxcnn.algorithms import (
     canonical,
@@ -36,6 +36,8 @@ from jaxcnn.algorithms import (
     planes,
     pointwise,
 )
+from jaxcnn.algorithms._derivatives import derived_by
+from jaxcnn.algorithms._sizes import at_least, at_most
 from jaxcnn.algorithms._taps import MOST_TAPS
 from jaxcnn.ops._window import conv_output_size
 
@@ -180,7 +182,7 @@ TABLE = (
     Rule(
         "columns",
         ("forward",),
-        lambda layer: layer.positions[1] > layer.positions[0] and layer.columns <= 2**26,
+        lambda layer: layer.positions[1] > layer.positions[0] and at_most(layer.columns, 2**26),
         "x 16,2,2,512, kernel 3x3: 136/2.2; x 16,4,4,128, kernel 5x5: 20/1.5; x 16,2,2,16, kernel 3x3: 0.12/0.05; "
         "lax has a fast routine for as many positions of x as of the kernel",
         WIDE,
@@ -188,7 +190,7 @@ TABLE = (
     Rule(
         "col2im",
         ("dx",),
-        lambda layer: layer.positions[1] > layer.positions[2] and layer.columns <= 2**26,
+        lambda layer: layer.positions[1] > layer.positions[2] and at_most(layer.columns, 2**26),
         "x 16,2,2,512, kernel 3x3: 143/2.1; x 16,4,4,256 to 512 at stride 2: 37/1.0; lax as above, of positions of g",
         WIDE,
     ),
@@ -206,7 +208,8 @@ TABLE = (
             layer.channels[0] <= 4
             and layer.channels[1] >= 32
             and set(layer.config.strides) == {1}
-            and (1 if layer.channels[0] == 1 else 2**20) <= layer.columns <= 2**23
+            and (layer.channels[0] == 1 or at_least(layer.columns, 2**20))
+            and at_most(layer.columns, 2**23)
         ),
         "x 128,28,28,1, kernel 5x5: 11/2.0, x 4,28,28,1: 0.6/0.25; x 64,32,32,3, kernel 3x3: 6.8/2.3, x 2,32,32,3: "
         "0.23/0.27; slower at stride 2; columns past 32 MB cost page faults",
@@ -219,7 +222,7 @@ TABLE = (
             math.prod(layer.kernel_shape[:-2]) > 1
             and set(layer.config.strides) == {1}
             and layer.channels[1] >= 32
-            and layer.output_elements >= 3.2e6
+            and at_least(layer.output_elements, 3.2e6)
         ),
         "x 64,32,32,3, kernel 3x3, to 64 channels: 4.4/3.0; x 128,28,28,1, kernel 5x5, to 32: 2.7/2.6; smaller on the "
         "Xeon: not measured, and in float64 0.6/1.1; with a stride lax is as fast",
@@ -228,7 +231,7 @@ TABLE = (
     Rule(
         "lattice",
         ("forward",),
-        lambda layer: layer.is_wide and layer.channels[1] >= 32 and layer.output_elements >= 3.2e5,
+        lambda layer: layer.is_wide and layer.channels[1] >= 32 and at_least(layer.output_elements, 3.2e5),
         "x 32,32,32,64, kernel 3x3, to 64 channels: 42/20, at stride 2 18/8; x 32,8,8,256: 22/16; x 16,14,14,32, "
         "kernel 5x5, to 64: 4.3/2.8, but on the Xeon 2.5/5.5; with options that already give it to Eigen 14.7/15.4; "
         "in float64 XLA has no fast routine for it",
@@ -241,7 +244,7 @@ TABLE = (
             layer.is_wide
             and layer.channels[0] >= 32
             and set(layer.config.strides) == {1}
-            and math.prod(layer.x_shape) >= 5.2e5
+            and at_least(math.prod(layer.x_shape), 5.2e5)
         ),
         "x 32,32,32,64, kernel 3x3: 37/19; x 128,14,14,32, kernel 5x5, to 64: 39/22; x 32,8,8,256: 20/16; with a "
         "stride lax's is Eigen's",
@@ -253,8 +256,8 @@ TABLE = (
         lambda layer: (
             layer.is_wide
             and layer.channels[1] >= 32
-            and layer.images >= (8 if math.prod(layer.channels) >= 2048 else 64)
-            and layer.products >= 3e8
+            and at_least(layer.images, 8 if math.prod(layer.channels) >= 2048 else 64)
+            and at_least(layer.products, 3e8)
         ),
         "x 32,32,32,64, kernel 3x3: 497/25; x 128,14,14,32, kernel 5x5, to 64 channels: 69/20; x 8,32,32,64: 27/14, "
         "4 images 3.5/5.2; to 32 channels x 128,14,14,32: 10.7/6.7, x 16,32,32,32: 3.8/4.2",
@@ -263,7 +266,7 @@ TABLE = (
     Rule(
         "lattice",
         ("dkernel",),
-        lambda layer: layer.images >= 16 and layer.channels[0] <= 4 and layer.products >= 8e7,
+        lambda layer: at_least(layer.images, 16) and layer.channels[0] <= 4 and at_least(layer.products, 8e7),
         "x 128,28,28,1, kernel 5x5: 18/4.5; x 64,32,32,3, kernel 3x3: 21/5.6; x 16,64,64,3, 7x7 at stride 2: 18/4.6",
         SINGLE,
     ),
@@ -320,8 +323,8 @@ def run(part: Part, choice: Mapping[str, str], *operands: jax.Array, static: tup
     by_lax = any((name, part) in DERIVED_BY_LAX for name in choice.values())
     other = (lambda *arrays: getattr(direct, part)(*arrays, *static)) if by_lax else value
     if part == "dkernel" and per_example.accepts(static[-1]):
-        return _derived_by(other, _apart_under_vmap(value, static))(*operands)
-    return _derived_by(other, value)(*operands) if by_lax else value(*operands)
+        return derived_by(other, _apart_under_vmap(value, static))(*operands)
+    return derived_by(other, value)(*operands) if by_lax else value(*operands)
 
 
 def _apart_under_vmap(value: Callable[..., jax.Array], static: tuple[Any, ...]) -> Callable[..., jax.Array]:
@@ -336,23 +339,6 @@ def _apart_under_vmap(value: Callable[..., jax.Array], static: tuple[Any, ...]) 
         return jax.vmap(value, axes, axis_size=axis_size)(x, g), True
 
     return whole
-
-
-def _derived_by(other: Callable[..., jax.Array], value: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
-    """Return `value`, which is linear in each of its two arrays, with the derivatives of `other`, which is the same."""
-    rule = jax.custom_jvp(value)
-
-    def tangent(primals: tuple[Any, Any], tangents: tuple[Any, Any]) -> tuple[jax.Array, jax.Array]:
-        (a, b), (of_a, of_b) = primals, tangents
-        terms = [
-            other(*arrays)
-            for arrays in ((of_a, b), (a, of_b))
-            if not any(isinstance(array, SymbolicZero) for array in arrays)
-        ]
-        return rule(a, b), functools.reduce(jnp.add, terms)
-
-    rule.defjvp(tangent, symbolic_zeros=True)
-    return rule
 
 
 @functools.cache

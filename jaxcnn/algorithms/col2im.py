@@ -23,6 +23,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxcnn.algorithms._mesh import reshape
 from jaxcnn.algorithms._products import product
 from jaxcnn.algorithms._taps import MOST_TAPS, between, put, put_all, reading, taps_of
 from jaxcnn.ops._dtypes import widen
@@ -41,10 +42,10 @@ def dx(g: jax.Array, kernel: jax.Array, input_size: "Ints", config: "ConvConfig"
     """Return the cotangent of x `[N, *input_size, C_in]` for g `[N, *spatial_out, C_out]`."""
     first, end, config = reading(kernel.shape[:-2], input_size, g.shape[1:-1], config)
     kernel, c_out = between(kernel, first, end), g.shape[-1]
-    rows = product(widen(g.reshape(-1, c_out)), 1, widen(kernel.reshape(-1, c_out)), 1, config.precision)
+    rows = product(widen(reshape(g, (-1, c_out))), 1, widen(kernel.reshape(-1, c_out)), 1, config.precision)
     if math.prod(kernel.shape[:-2]) > MOST_TAPS:
-        taps = rows.reshape(*g.shape[:-1], math.prod(kernel.shape[:-2]), kernel.shape[-2])
+        taps = reshape(rows, (*g.shape[:-1], math.prod(kernel.shape[:-2]), kernel.shape[-2]))
         return put_all(taps, kernel.shape[:-2], input_size, config).astype(g.dtype)
-    columns = rows.T.reshape(*kernel.shape[:-1], *g.shape[:-1])  # [*window, C_in, N, *outputs]
+    columns = reshape(rows.T, (*kernel.shape[:-1], *g.shape[:-1]))  # [*window, C_in, N, *outputs]
     sums = [put(columns[t], t, input_size, config, first_axis=2) for t in taps_of(kernel.shape[:-2])]
     return jnp.moveaxis(functools.reduce(lax.add, sums), 0, -1).astype(g.dtype)

@@ -15,18 +15,22 @@ writes its result once; temporaries are the library's own. XLA's CPU compiler re
 convolutions that crop their operand at the start of their axes, so there it is cropped before.
 """
 
+import functools
 from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxcnn.algorithms._derivatives import derived_by
+from jaxcnn.algorithms._mesh import is_split, replicated
 from jaxcnn.ops._window import conv_dkernel_padding, conv_dx_padding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jaxcnn.ops._window import ConvConfig, Ints
+    from jaxcnn.algorithms._derivatives import derived_by
+from jaxcnn.ops._window import ConvConfig, Ints
 
 
 def accepts(config: "ConvConfig", kernel_shape: tuple[int, ...]) -> bool:
@@ -71,6 +75,15 @@ def dx(g: jax.Array, kernel: jax.Array, input_size: tuple[int, ...], config: "Co
 
 def dkernel(x: jax.Array, g: jax.Array, kernel_size: tuple[int, ...], config: "ConvConfig") -> jax.Array:
     """Return the cotangent of the kernel `[*kernel_size, C_in / groups, C_out]`."""
+    if config.feature_group_count > 1 and is_split(x):
+        # JAX's derivatives of this convolution in groups move the examples, which an Explicit mesh refuses.
+        of_groups = functools.partial(_dkernel_group_by_group, kernel_size=kernel_size, config=config)
+        whole = functools.partial(_dkernel, kernel_size=kernel_size, config=config)
+        return derived_by(of_groups, whole)(x, g)
+    return _dkernel(x, g, kernel_size, config)
+
+
+def _dkernel(x: jax.Array, g: jax.Array, kernel_size: tuple[int, ...], config: "ConvConfig") -> jax.Array:
     rank = len(kernel_size)
     batch_as_features = (x.ndim - 1, 0, *range(1, rank + 1))
     whole = conv_dkernel_padding(x.shape[1:-1], kernel_size, g.shape[1:-1], config)
@@ -87,7 +100,22 @@ def dkernel(x: jax.Array, g: jax.Array, kernel_size: tuple[int, ...], config: "C
         ),
         batch_group_count=config.feature_group_count,
         precision=config.precision,
+        out_sharding=replicated(rank + 2, x, g),
     )
+
+
+def _dkernel_group_by_group(
+    x: jax.Array, g: jax.Array, kernel_size: tuple[int, ...], config: "ConvConfig"
+) -> jax.Array:
+    """Return the same by a loop over the groups."""
+    groups = config.feature_group_count
+    of_one = config._replace(feature_group_count=1)
+
+    def apart(v: jax.Array) -> jax.Array:
+        return jnp.moveaxis(v.reshape(*v.shape[:-1], groups, v.shape[-1] // groups), -2, 0)
+
+    found = lax.map(lambda pair: _dkernel(pair[0], pair[1], kernel_size, of_one), (apart(x), apart(g)))
+    return jnp.moveaxis(found, 0, -2).reshape(*found.shape[1:-1], g.shape[-1])
 
 
 def cropped(

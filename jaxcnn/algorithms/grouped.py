@@ -26,6 +26,7 @@ import numpy as np
 from jax import lax
 
 from jaxcnn.algorithms import canonical, direct
+from jaxcnn.algorithms._mesh import product_sharding, reshape
 from jaxcnn.algorithms._taps import put_all, take_all
 from jaxcnn.ops._dtypes import accumulation_dtype, widen
 from jaxcnn.ops._window import conv_output_size
@@ -112,22 +113,22 @@ def _batched_forward(x: jax.Array, kernel: jax.Array, config: "ConvConfig") -> j
     outputs = conv_output_size(x.shape[1:-1], kernel.shape[:-2], config)
     columns = _columns(x, kernel.shape[:-2], outputs, config)
     y = _product(columns, (1, 3), _by_group(kernel, config), (0, 1), (2,), (2,), config)  # [groups, N * positions, c]
-    return jnp.moveaxis(y, 0, 1).reshape(x.shape[0], *outputs, kernel.shape[-1])
+    return reshape(jnp.moveaxis(y, 0, 1), (x.shape[0], *outputs, kernel.shape[-1]))
 
 
 def _batched_dx(g: jax.Array, kernel: jax.Array, input_size: "Ints", config: "ConvConfig") -> jax.Array:
     groups = config.feature_group_count
-    rows = widen(g).reshape(-1, groups, g.shape[-1] // groups)
+    rows = reshape(widen(g), (-1, groups, g.shape[-1] // groups))
     columns = _product(rows, (2,), _by_group(widen(kernel), config), (3,), (1,), (2,), config)
-    split = columns.reshape(groups, *g.shape[:-1], *columns.shape[2:])
-    taps = jnp.moveaxis(split, 0, -2).reshape(*g.shape[:-1], columns.shape[2], groups * kernel.shape[-2])
+    split = reshape(columns, (groups, *g.shape[:-1], *columns.shape[2:]))
+    taps = reshape(jnp.moveaxis(split, 0, -2), (*g.shape[:-1], columns.shape[2], groups * kernel.shape[-2]))
     return put_all(taps, kernel.shape[:-2], input_size, config).astype(g.dtype)
 
 
 def _batched_dkernel(x: jax.Array, g: jax.Array, kernel_size: "Ints", config: "ConvConfig") -> jax.Array:
     groups = config.feature_group_count
     columns = _columns(x, kernel_size, g.shape[1:-1], config)
-    rows = g.reshape(-1, groups, g.shape[-1] // groups)
+    rows = reshape(g, (-1, groups, g.shape[-1] // groups))
     dkernel = _product(columns, (0,), rows, (0,), (2,), (1,), config)  # [groups, taps, c', c]
     return jnp.moveaxis(dkernel, 0, 2).reshape(*kernel_size, x.shape[-1] // groups, g.shape[-1])
 
@@ -136,7 +137,7 @@ def _columns(x: jax.Array, kernel_size: "Ints", outputs: "Ints", config: "ConvCo
     """Return what every tap of every window reads, `[N * positions, taps, groups, C_in / groups]`."""
     groups = config.feature_group_count
     taken = take_all(x, kernel_size, outputs, config)
-    return taken.reshape(-1, taken.shape[-2], groups, x.shape[-1] // groups)
+    return reshape(taken, (-1, taken.shape[-2], groups, x.shape[-1] // groups))
 
 
 def _by_group(kernel: jax.Array, config: "ConvConfig") -> jax.Array:
@@ -151,7 +152,14 @@ def _product(
 ) -> jax.Array:
     """Return a product for each group, summed in float32 or wider: the group first, then the other axes of both."""
     dims, wide = ((a_axes, b_axes), (a_group, b_group)), accumulation_dtype(a.dtype)
-    return lax.dot_general(a, b, dims, precision=config.precision, preferred_element_type=wide).astype(a.dtype)
+    return lax.dot_general(
+        a,
+        b,
+        dims,
+        precision=config.precision,
+        preferred_element_type=wide,
+        out_sharding=product_sharding(a, b, dims),
+    ).astype(a.dtype)
 
 
 def groups_in_block(groups: int, kernel_shape: "Ints") -> int:

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxcnn.algorithms._mesh import reshape
 from jaxcnn.algorithms._products import product
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def dx(g: jax.Array, kernel: jax.Array, input_size: "Ints", config: "ConvConfig"
     windows = product(g, rank + 1, kernel, rank + 1, config.precision)  # [N, *outputs, *window, C_in]
     order = [axis for a in range(rank) for axis in (1 + a, 1 + rank + a)]
     covered = [o * k for o, k in zip(g.shape[1:-1], kernel.shape[:-2], strict=True)]
-    x = windows.transpose(0, *order, 2 * rank + 1).reshape(g.shape[0], *covered, kernel.shape[-2])
+    x = reshape(windows.transpose(0, *order, 2 * rank + 1), (g.shape[0], *covered, kernel.shape[-2]))
     widths = [
         (-low, size + low - extent, 0)
         for (low, _), size, extent in zip(config.padding, input_size, covered, strict=True)
@@ -53,6 +54,6 @@ def dkernel(x: jax.Array, g: jax.Array, kernel_size: "Ints", config: "ConvConfig
     ]
     covered = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *widths, (0, 0, 0)])
     split = [size for pair in zip(outputs, kernel_size, strict=True) for size in pair]
-    windows = covered.reshape(x.shape[0], *split, x.shape[-1])
+    windows = reshape(covered, (x.shape[0], *split, x.shape[-1]))
     positions = range(rank + 1)
     return product(windows, (0, *range(1, 2 * rank, 2)), g, positions, config.precision)

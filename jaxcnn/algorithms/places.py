@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxcnn.algorithms._mesh import reshape, zeros
+
 
 def put(values: jax.Array, places: jax.Array, positions: int) -> jax.Array:
     """Return `[N, positions, C]` with every value at its place, and 0 elsewhere.
@@ -25,22 +27,24 @@ def put(values: jax.Array, places: jax.Array, positions: int) -> jax.Array:
     flat = (examples, number * channels)
     channel = lax.broadcasted_iota(jnp.int32, places.shape, 2)
     y = lax.platform_dependent(
-        values.reshape(flat),
-        (places * channels + channel).reshape(flat),
+        reshape(values, flat),
+        reshape(places * channels + channel, flat),
         cpu=functools.partial(overwrite, size=size),
         default=functools.partial(gather_last, size=size),
     )
-    return y.reshape(examples, positions, channels)
+    return reshape(y, (examples, positions, channels))
 
 
 def overwrite(values: jax.Array, places: jax.Array, size: int) -> jax.Array:
     """Return `[N, size]` with the values `[N, M]` at their places, written in order; from `size` on, nowhere."""
-    return jax.vmap(lambda row, at: jnp.zeros((size,), row.dtype).at[at].set(row, mode="drop"))(values, places)
+    blank = zeros((values.shape[0], size), values.dtype, values)
+    return jax.vmap(lambda blank, row, at: blank.at[at].set(row, mode="drop"))(blank, values, places)
 
 
 def gather_last(values: jax.Array, places: jax.Array, size: int) -> jax.Array:
     """Return the same as `overwrite`, in whatever order a device works."""
     numbers = jnp.arange(1, values.shape[1] + 1, dtype=jnp.int32)
-    last = jax.vmap(lambda at: jnp.zeros((size,), jnp.int32).at[at].max(numbers, mode="drop"))(places)
+    blank = zeros((values.shape[0], size), jnp.int32, values)
+    last = jax.vmap(lambda blank, at: blank.at[at].max(numbers, mode="drop"))(blank, places)
     found = jnp.take_along_axis(values, jnp.maximum(last - 1, jnp.zeros_like(last)), 1, mode="clip")
     return jnp.where(last > 0, found, jnp.zeros_like(found))

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxcnn.algorithms._mesh import take_clipped
 from jaxcnn.ops._axes import comparable, one_hot_of
 from jaxcnn.ops._dtypes import as_static_number, widen
 from jaxcnn.ops._losses import as_real
@@ -124,7 +125,7 @@ def are_numbers(labels: jax.Array) -> bool:
 
 def of_label(weights: jax.Array, labels: jax.Array) -> jax.Array:
     """Return the weight of each label, a class number; that of another class where it is no class."""
-    return jnp.take(weights.reshape(-1), comparable(labels), mode="clip")
+    return take_clipped(weights.reshape(-1), comparable(labels))
 
 
 def class_row(weights: jax.Array, shape: tuple[int, ...], axes: tuple[int, ...]) -> jax.Array:

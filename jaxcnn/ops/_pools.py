@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxcnn.algorithms._sizes import require_static
 from jaxcnn.ops._layout import channels_last, from_channels_last
 from jaxcnn.ops._rule import merge_batch, split_batch
 from jaxcnn.ops._window import (
@@ -50,6 +51,7 @@ def run_pool(
     window = canonical_sizes("window_shape", window_shape, given)
     require_all_spatial("window_shape", window, x, dimension_numbers)
     rank = len(window)
+    require_static("x", x.shape, range(-rank - 1, -1))
     strides = canonical_ints("strides", 1 if strides is None else strides, rank)
     dilation = canonical_ints("window_dilation", window_dilation, rank)
     if not isinstance(ceil_mode, bool):
@@ -78,7 +80,7 @@ def run_pool(
     )
 
     def returned(y: jax.Array) -> jax.Array:
-        return from_channels_last(split_batch(y, x.shape[: -rank - 1]), dimension_numbers)
+        return from_channels_last(split_batch(y, x, rank + 1), dimension_numbers)
 
     if is_empty(outputs):
         return jax.tree.map(returned, _without_windows(pool, flat, config, extents, outputs, *static))
@@ -127,6 +129,7 @@ def spatial_sizes(x: jax.Array, spatial_rank: int | None, given: jax.Array) -> I
     rank = x.ndim - 2 if spatial_rank is None else canonical_int("spatial_rank", spatial_rank)
     if not 1 <= rank <= x.ndim - 1:
         raise ValueError(f"spatial_rank (={rank}) must be 1 to {x.ndim - 1} for x of shape {given.shape}")
+    require_static("x", x.shape, range(-rank - 1, -1))
     spatial = x.shape[-rank - 1 : -1]
     require_positions("x", spatial)
     return spatial

@@ -1,11 +1,11 @@
 """What all rules share: the compiled wrapper of a private op, the constructor of elementwise rules, one batch axis."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import jax
 
+from jaxcnn.algorithms._mesh import merge_axes, unmerge_axes
 from jaxcnn.algorithms._varying import varying_alike
 from jaxcnn.ops._tracers import transposing
 
@@ -71,10 +71,11 @@ def elementwise(
 
 def merge_batch(x: jax.Array, trailing: int) -> jax.Array:
     """Return `x` with all axes before the last `trailing` ones merged into one batch axis."""
-    split = x.ndim - trailing
-    return x if split == 1 else x.reshape(math.prod(x.shape[:split]), *x.shape[split:])
+    count = x.ndim - trailing
+    return x if count == 1 else merge_axes(x, count)
 
 
-def split_batch(y: jax.Array, batch: tuple[int, ...]) -> jax.Array:
-    """Return `y`, whose first axis is what `merge_batch` made, with the axes `batch` in its place."""
-    return y if len(batch) == 1 else y.reshape(*batch, *y.shape[1:])
+def split_batch(y: jax.Array, x: jax.Array, trailing: int) -> jax.Array:
+    """Return `y`, whose first axis is what `merge_batch(x, trailing)` made, with the batch axes of x in its place."""
+    count = x.ndim - trailing
+    return y if count == 1 else unmerge_axes(y, x, count)

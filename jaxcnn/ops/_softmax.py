@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxcnn.algorithms._mesh import split_like
 from jaxcnn.ops._dtypes import widen
 
 
@@ -25,6 +26,7 @@ class Softmax(NamedTuple):
         """
         wide = widen(x)
         if where is not None:
+            where = split_like(where, wide)
             empty = ~jnp.any(where, axes, keepdims=True)
             wide = jnp.where(where, wide, jnp.where(empty, jnp.zeros_like(wide), jnp.full_like(wide, -jnp.inf)))
         top = jax.lax.stop_gradient(jnp.max(wide, axes, keepdims=True))
@@ -51,4 +53,4 @@ class Softmax(NamedTuple):
 
 def unmasked(where: jax.Array | None, value: jax.Array) -> jax.Array:
     """Return `value`, 0 where `where` is False."""
-    return value if where is None else jnp.where(where, value, jnp.zeros_like(value))
+    return value if where is None else jnp.where(split_like(where, value), value, jnp.zeros_like(value))

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxcnn.algorithms._mesh import split_like
 from jaxcnn.ops._dtypes import widen
 from jaxcnn.ops._softmax import unmasked
 from jaxcnn.ops._statistics import everywhere, half_exponent, safe_range
@@ -73,6 +74,6 @@ def _of_square(
     depends = square > least
     r = scale / jnp.sqrt(jnp.where(depends, square, least))
     if where is not None:
-        some = jnp.any(where, axes, keepdims=True)
+        some = split_like(jnp.any(where, axes, keepdims=True), square)
         r, depends = jnp.where(some, r, jnp.ones_like(r)), depends & some
     return r, depends.astype(square.dtype)

@@ -31,6 +31,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxcnn.algorithms import bins
+from jaxcnn.algorithms._sizes import require_static
 from jaxcnn.ops._dtypes import as_floating, as_numbers, widen
 from jaxcnn.ops._layout import channels_last, from_channels_last
 from jaxcnn.ops._pools import canonical_sizes, require_all_spatial, require_positions
@@ -209,6 +210,7 @@ def adaptive_config(x: jax.Array, output_size: Any, dimension_numbers: str | Non
         output_size = tuple(size if out is None else out for out, size in zip(output_size, spatial, strict=True))
     sizes = canonical_sizes("output_size", output_size, given)
     require_all_spatial("output_size", sizes, x, dimension_numbers)
+    require_static("x", x.shape, range(-len(sizes) - 1, -1))
     input_size = x.shape[-len(sizes) - 1 : -1]
     require_positions("x", input_size)
     return AdaptiveConfig(input_size, sizes)
@@ -218,4 +220,4 @@ def run_adaptive(pool: Any, x: jax.Array, config: AdaptiveConfig) -> Any:
     """Return `pool(x, config)`, an array or several, for x with any number of batch axes."""
     rank = len(config.input_size)
     results = pool(merge_batch(x, rank + 1), config)
-    return jax.tree.map(lambda y: split_batch(y, x.shape[: -rank - 1]), results)
+    return jax.tree.map(lambda y: split_batch(y, x, rank + 1), results)

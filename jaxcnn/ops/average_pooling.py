@@ -188,7 +188,7 @@ def global_avg_pool(
     x = channels_last(given, dimension_numbers)
     config = one_window(spatial_sizes(x, spatial_rank, given))
     rank = len(config.window)
-    return split_batch(_compiled_global_avg_pool(merge_batch(x, rank + 1), config), x.shape[: -rank - 1])
+    return split_batch(_compiled_global_avg_pool(merge_batch(x, rank + 1), config), x, rank + 1)
 
 
 def _avg_pool_impl(x: jax.Array, config: PoolConfig, count_include_pad: bool, divisor: float | None) -> jax.Array:

@@ -44,6 +44,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxcnn.algorithms._mesh import is_split
 from jaxcnn.ops._axes import as_mask
 from jaxcnn.ops._dtypes import as_floating, channel_row, widen
 from jaxcnn.ops._given_statistics import normalize_by
@@ -251,6 +252,8 @@ def _sum_rows(row: jax.Array, like: jax.Array) -> jax.Array:
 
 def _first_element(x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
     """Return the first element along some axes, which keep the size 1."""
+    if is_split(x):
+        return jnp.sum(x, axes, keepdims=True)  # there a slice would fetch it from the device that has it
     return lax.slice(x, [0] * x.ndim, [1 if axis in axes else size for axis, size in enumerate(x.shape)])
 
 

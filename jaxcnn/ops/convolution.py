@@ -30,6 +30,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn.algorithms import choice
+from jaxcnn.algorithms._sizes import require_static
 from jaxcnn.ops._dtypes import as_floating, canonical_precision, canonical_preferred, require_same_dtype
 from jaxcnn.ops._layout import Layout, conv_layout, permuted, transpose
 from jaxcnn.ops._rule import compiled, merge_batch, split_batch
@@ -137,7 +138,7 @@ def conv(
     if layout is not None or mode is not None or is_empty(x.shape[1 - kernel.ndim :]):
         return _compiled_rearranged(x, kernel, bias, config, layout, mode)
     y = _compiled_conv(merge_batch(x, kernel.ndim - 1), kernel, config)
-    y = split_batch(y, x.shape[: 1 - kernel.ndim])
+    y = split_batch(y, x, kernel.ndim - 1)
     return y if bias is None else bias_add(y, bias)
 
 
@@ -165,6 +166,8 @@ def conv_config(
         raise ValueError(f"kernel shape (={kernel_shape}) must be [*window, C_in / groups, C_out] with a spatial axis")
     if len(x_shape) < rank + 1:
         raise ValueError(f"x shape (={x_shape}) must end in {rank} spatial axes and the channels, as the kernel's")
+    require_static("x", x_shape, range(-rank - 1, 0))
+    require_static("kernel", kernel_shape, range(rank + 2))
     if is_empty((*kernel_shape, x_shape[-1])):
         x_shape, kernel_shape = shown or (x_shape, kernel_shape)
         raise ValueError(
@@ -257,13 +260,12 @@ def conv_rearranged(
     """Return the convolution of arrays whose axes stand elsewhere, likewise, or of x continued by a mode of `pad`."""
     if layout is not None:
         x, kernel = transpose(x, layout.x), transpose(kernel, layout.kernel)
-    batch = x.shape[: 1 - kernel.ndim]
     if is_empty(x.shape[1 - kernel.ndim :]):
         y = _of_nothing(x, kernel, config)
     else:
         x, config = continued(x, config, mode)
         result: Any = _conv(merge_batch(x, kernel.ndim - 1), kernel, config)
-        y = split_batch(result, batch)
+        y = split_batch(result, x, kernel.ndim - 1)
     y = y if bias is None else bias_add(y, bias)
     return y if layout is None else transpose(y, layout.y)
 

@@ -32,6 +32,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.algorithms import places, windows
+from jaxcnn.algorithms._mesh import reshape, split_like
 from jaxcnn.ops._axes import as_indices, comparable
 from jaxcnn.ops._dtypes import as_numbers, widen
 from jaxcnn.ops._layout import channels_last, from_channels_last
@@ -179,12 +180,12 @@ def max_unpool(
     if (math.prod(sizes) + 1) * x.shape[-1] > LARGEST_SIZE:
         raise ValueError(f"output_size (={output_size!r}) must leave an example at most {LARGEST_SIZE} elements")
     y = _compiled_max_unpool(merge_batch(x, rank + 1), merge_batch(indices, rank + 1), sizes)
-    return from_channels_last(split_batch(y, x.shape[: -rank - 1]), dimension_numbers)
+    return from_channels_last(split_batch(y, x, rank + 1), dimension_numbers)
 
 
 def _max_unpool_impl(x: jax.Array, indices: jax.Array, sizes: Ints) -> jax.Array:
     y = places.put(_rows(x), _places(indices, sizes), math.prod(sizes))
-    return y.reshape(x.shape[0], *sizes, x.shape[-1])
+    return reshape(y, (x.shape[0], *sizes, x.shape[-1]))
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -198,16 +199,17 @@ def _max_unpool_fwd(x: jax.Array, indices: jax.Array, sizes: Ints) -> tuple[jax.
 
 
 def _max_unpool_bwd(sizes: Ints, indices: jax.Array, g: jax.Array) -> tuple[jax.Array, None]:
-    here, numbers = _places(indices, sizes), lax.broadcasted_iota(jnp.int32, _rows(indices).shape, 1)
+    here = _places(indices, sizes)
+    numbers = split_like(lax.broadcasted_iota(jnp.int32, here.shape, 1), here)
     owners, cotangents = places.put(numbers, here, math.prod(sizes)), _rows(g)
     owner, dx = (jnp.take_along_axis(array, here, 1, mode="clip") for array in (owners, cotangents))
     owned = (owner == numbers) & (here < math.prod(sizes))
-    return jnp.where(owned, dx, jnp.zeros_like(dx)).reshape(indices.shape), None
+    return reshape(jnp.where(owned, dx, jnp.zeros_like(dx)), indices.shape), None
 
 
 def _rows(x: jax.Array) -> jax.Array:
     """Return x `[N, *spatial, C]` as `[N, P, C]`."""
-    return x.reshape(x.shape[0], math.prod(x.shape[1:-1]), x.shape[-1])
+    return reshape(x, (x.shape[0], math.prod(x.shape[1:-1]), x.shape[-1]))
 
 
 def _places(indices: jax.Array, sizes: Ints) -> jax.Array:

@@ -89,7 +89,7 @@ def dense(
         raise ValueError(f"the last axis of x (shape {x.shape}) must equal the kernel's D_in (={kernel.shape[0]})")
     precision, preferred = canonical_precision(precision), canonical_preferred(preferred_element_type, x.dtype)
     y = _compiled_dense(merge_batch(x, 1), kernel, precision, preferred)
-    y = split_batch(y, x.shape[:-1])
+    y = split_batch(y, x, 1)
     return y if bias is None else bias_add(y, bias)
 
 

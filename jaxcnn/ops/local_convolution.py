@@ -27,6 +27,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxcnn.algorithms._mesh import product_sharding, reshape
 from jaxcnn.algorithms._taps import put_all, take_all
 from jaxcnn.ops._dtypes import accumulation_dtype, as_floating, canonical_precision, require_same_dtype, widen
 from jaxcnn.ops._rule import compiled, merge_batch, split_batch
@@ -103,7 +104,7 @@ def conv_local(
     if kernel.shape[:rank] != outputs:
         raise ValueError(f"kernel shape (={kernel.shape}) must begin with the size of the output (={outputs})")
     x, config = continued(x, config, continuation(padding))
-    y = split_batch(_compiled_conv_local(merge_batch(x, rank + 1), kernel, config), x.shape[: -rank - 1])
+    y = split_batch(_compiled_conv_local(merge_batch(x, rank + 1), kernel, config), x, rank + 1)
     if bias is None or jnp.ndim(bias) <= 1:
         return y if bias is None else bias_add(y, bias)
     if jnp.shape(bias) != (*outputs, kernel.shape[-1]):
@@ -111,14 +112,14 @@ def conv_local(
             f"bias shape (={jnp.shape(bias)}) must be [*spatial_out, C_out] (={(*outputs, kernel.shape[-1])})"
         )
     batch = y.shape[: -rank - 1]
-    flat = y.reshape(*batch, math.prod(y.shape[-rank - 1 :]))
-    return bias_add(flat, as_floating("bias", bias).reshape(-1)).reshape(y.shape)
+    flat = reshape(y, (*batch, math.prod(y.shape[-rank - 1 :])))
+    return reshape(bias_add(flat, as_floating("bias", bias).reshape(-1)), y.shape)
 
 
 def _patches(x: jax.Array, outputs: Ints, window: Ints, config: ConvConfig) -> jax.Array:
     """Return `[N, positions, taps * C_in]`."""
     taken = take_all(x, window, outputs, config)
-    return taken.reshape(x.shape[0], math.prod(outputs), math.prod(window) * x.shape[-1])
+    return reshape(taken, (x.shape[0], math.prod(outputs), math.prod(window) * x.shape[-1]))
 
 
 def _split(kernel: jax.Array) -> tuple[Ints, Ints, jax.Array]:
@@ -131,13 +132,17 @@ def _split(kernel: jax.Array) -> tuple[Ints, Ints, jax.Array]:
 def _product(a: jax.Array, b: jax.Array, dimensions: Any, config: ConvConfig) -> jax.Array:
     """Return a batch of products over positions, summed in float32 or wider."""
     wide = accumulation_dtype(a.dtype)
-    return lax.dot_general(a, b, dimensions, precision=config.precision, preferred_element_type=wide).astype(a.dtype)
+    split = product_sharding(a, b, dimensions)
+    summed = lax.dot_general(
+        a, b, dimensions, precision=config.precision, preferred_element_type=wide, out_sharding=split
+    )
+    return summed.astype(a.dtype)
 
 
 def _conv_local_impl(x: jax.Array, kernel: jax.Array, config: ConvConfig) -> jax.Array:
     outputs, window, matrices = _split(kernel)
     y = _product(_patches(x, outputs, window, config), matrices, (((2,), (1,)), ((1,), (0,))), config)
-    return y.swapaxes(0, 1).reshape(x.shape[0], *outputs, kernel.shape[-1])
+    return reshape(y.swapaxes(0, 1), (x.shape[0], *outputs, kernel.shape[-1]))
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -157,10 +162,10 @@ def _conv_local_bwd(
 ) -> tuple[jax.Array, jax.Array]:
     x, kernel = residuals
     outputs, window, matrices = _split(kernel)
-    rows = g.reshape(g.shape[0], math.prod(outputs), g.shape[-1])
+    rows = reshape(g, (g.shape[0], math.prod(outputs), g.shape[-1]))
     dkernel = _product(_patches(x, outputs, window, config), rows, (((0,), (0,)), ((1,), (1,))), config)
     dpatches = _product(widen(rows), widen(matrices), (((2,), (2,)), ((1,), (0,))), config)
-    split = dpatches.swapaxes(0, 1).reshape(x.shape[0], *outputs, math.prod(window), x.shape[-1])
+    split = reshape(dpatches.swapaxes(0, 1), (x.shape[0], *outputs, math.prod(window), x.shape[-1]))
     return put_all(split, window, x.shape[1:-1], config).astype(x.dtype), dkernel.reshape(kernel.shape)
 
 

@@ -34,6 +34,7 @@ import numpy as np
 from jax import lax
 
 from jaxcnn.algorithms import sparse
+from jaxcnn.algorithms._sizes import require_static
 from jaxcnn.ops._dtypes import as_array, as_static_number, require_normal, widen
 from jaxcnn.ops._rule import compiled
 from jaxcnn.ops._window import PaddingLike, Pairs, canonical_padding, spatial_rank_of
@@ -95,6 +96,7 @@ def pad(x: jax.Array, padding: PaddingLike, mode: str = "constant", *, value: fl
     if isinstance(padding, str):
         raise TypeError(f"padding (={padding!r}) must be an int, ints or (low, high) pairs")
     rank = spatial_rank_of("padding", padding, x.ndim)
+    require_static("x", x.shape, range(-rank - 1, -1))
     spatial = x.shape[-rank - 1 : -1]
     pairs = canonical_padding(padding, spatial, (0,) * rank, (1,) * rank)
     for size, (low, high) in zip(spatial, pairs, strict=True):

@@ -29,6 +29,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.algorithms import windows
+from jaxcnn.algorithms._mesh import reshape, split_like
 from jaxcnn.ops._dtypes import as_numbers, widen
 from jaxcnn.ops._layout import channels_last
 from jaxcnn.ops._pools import run_pool, spatial_sizes
@@ -212,7 +213,7 @@ def global_max_pool(
     x = channels_last(given, dimension_numbers)
     spatial = spatial_sizes(x, spatial_rank, given)
     rank = len(spatial)
-    return split_batch(_compiled_global_max_pool(merge_batch(x, rank + 1), spatial), x.shape[: -rank - 1])
+    return split_batch(_compiled_global_max_pool(merge_batch(x, rank + 1), spatial), x, rank + 1)
 
 
 def _global_max_pool_impl(x: jax.Array, spatial: Ints) -> jax.Array:
@@ -226,7 +227,7 @@ def _global_max_pool(x: jax.Array, spatial: Ints) -> jax.Array:
 
 
 def _global_max_pool_fwd(x: jax.Array, spatial: Ints) -> tuple[jax.Array, jax.Array]:
-    rows = x.reshape(x.shape[0], math.prod(spatial), x.shape[-1])
+    rows = reshape(x, (x.shape[0], math.prod(spatial), x.shape[-1]))
     greatest = jnp.expand_dims(_global_max_pool_impl(x, spatial), 1)
     number = _numbers(rows)
     last = jnp.full_like(number, rows.shape[1] - 1)
@@ -240,12 +241,12 @@ def _global_max_pool_fwd(x: jax.Array, spatial: Ints) -> tuple[jax.Array, jax.Ar
 def _global_max_pool_bwd(spatial: Ints, winner: jax.Array, g: jax.Array) -> tuple[jax.Array]:
     rows = jnp.broadcast_to(jnp.expand_dims(g, 1), (g.shape[0], math.prod(spatial), g.shape[-1]))
     dx = jnp.where(_numbers(rows) == winner, rows, jnp.zeros_like(rows))
-    return (dx.reshape(g.shape[0], *spatial, g.shape[-1]),)
+    return (reshape(dx, (g.shape[0], *spatial, g.shape[-1])),)
 
 
 def _numbers(rows: jax.Array) -> jax.Array:
     """Return the number of each position in `[N, P, C]`."""
-    return lax.broadcasted_iota(jnp.int32, rows.shape, 1)
+    return split_like(lax.broadcasted_iota(jnp.int32, rows.shape, 1), rows)
 
 
 _global_max_pool.defvjp(_global_max_pool_fwd, _global_max_pool_bwd)

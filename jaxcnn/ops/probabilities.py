@@ -25,6 +25,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from jaxcnn.algorithms._mesh import split_like
 from jaxcnn.ops._axes import as_mask, canonical_axes
 from jaxcnn.ops._dtypes import as_floating, widen
 from jaxcnn.ops._rule import compiled
@@ -129,7 +130,7 @@ _compiled_softmax = compiled(_softmax, "softmax", static_argnums=(2,))
 
 def _log_softmax_impl(x: jax.Array, where: jax.Array | None, axes: tuple[int, ...]) -> jax.Array:
     y = Softmax.of(x, where, axes).log_p.astype(x.dtype)
-    return y if where is None else jnp.where(where, y, jnp.full_like(y, -jnp.inf))
+    return y if where is None else jnp.where(split_like(where, y), y, jnp.full_like(y, -jnp.inf))
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))

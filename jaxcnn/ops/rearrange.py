@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 import jax
 
+from jaxcnn.algorithms._mesh import reshape
 from jaxcnn.ops._dtypes import as_array
 from jaxcnn.ops._rule import compiled
 from jaxcnn.ops._window import Ints, canonical_int, canonical_ints, spatial_rank_of
@@ -189,22 +190,22 @@ def _depth_to_space_impl(x: jax.Array, blocks: Ints, order: Order) -> jax.Array:
     first, rank = x.ndim - len(blocks) - 1, len(blocks)
     batch, spatial = x.shape[:first], x.shape[first:-1]
     channels, offset = x.shape[-1] // math.prod(blocks), rank + (order == "CRD")
-    apart = x.reshape(*batch, *spatial, *((*blocks, channels) if order == "DCR" else (channels, *blocks)))
+    apart = reshape(x, (*batch, *spatial, *((*blocks, channels) if order == "DCR" else (channels, *blocks))))
     pairs = [axis for a in range(first, first + rank) for axis in (a, a + offset)]
     moved = apart.transpose(*range(first), *pairs, apart.ndim - 1 if order == "DCR" else first + rank)
-    return moved.reshape(*batch, *(n * b for n, b in zip(spatial, blocks, strict=True)), channels)
+    return reshape(moved, (*batch, *(n * b for n, b in zip(spatial, blocks, strict=True)), channels))
 
 
 def _space_to_depth_impl(x: jax.Array, blocks: Ints, order: Order) -> jax.Array:
     first = x.ndim - len(blocks) - 1
     batch, spatial = x.shape[:first], x.shape[first:-1]
     pairs = [(n // b, b) for n, b in zip(spatial, blocks, strict=True)]
-    apart = x.reshape(*batch, *(size for pair in pairs for size in pair), x.shape[-1])
+    apart = reshape(x, (*batch, *(size for pair in pairs for size in pair), x.shape[-1]))
     end = apart.ndim - 1
     within = range(first + 1, end, 2)
     last = (*within, end) if order == "DCR" else (end, *within)
     moved = apart.transpose(*range(first), *range(first, end, 2), *last)
-    return moved.reshape(*batch, *(n for n, _ in pairs), x.shape[-1] * math.prod(blocks))
+    return reshape(moved, (*batch, *(n for n, _ in pairs), x.shape[-1] * math.prod(blocks)))
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))

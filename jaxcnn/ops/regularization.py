@@ -25,6 +25,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxcnn.algorithms._mesh import split_like
 from jaxcnn.ops._dtypes import as_floating, as_static_number, widen
 from jaxcnn.ops._rule import compiled
 from jaxcnn.ops._window import canonical_int, canonical_ints
@@ -239,7 +240,7 @@ def _masked_impl(x: jax.Array, key: jax.Array, rate: float, shape: Shape) -> jax
     if _kept_of_all_integers(rate) == 0:
         return jnp.zeros_like(x)
     scaled = (widen(x) / (1 - rate)).astype(x.dtype)
-    return jnp.where(keep_mask(key, rate, shape), scaled, jnp.zeros_like(x))
+    return jnp.where(split_like(keep_mask(key, rate, shape), x), scaled, jnp.zeros_like(x))
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))

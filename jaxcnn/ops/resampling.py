@@ -33,6 +33,7 @@ import jax
 import numpy as np
 
 from jaxcnn.algorithms import sparse
+from jaxcnn.algorithms._sizes import require_static
 from jaxcnn.ops._dtypes import as_array, as_floating, as_static_number, widen
 from jaxcnn.ops._rule import compiled
 from jaxcnn.ops._window import LARGEST_SIZE, canonical_ints, spatial_rank_of
@@ -132,6 +133,7 @@ def _canonical_axes(x: jax.Array, scale_factor: Any, size: Any) -> tuple[Axis, .
         raise ValueError(f"one of scale_factor (={scale_factor!r}) and size (={size!r}) must be given, and not both")
     name, given = ("size", size) if scale_factor is None else ("scale_factor", scale_factor)
     rank = spatial_rank_of(name, given, x.ndim)
+    require_static("x", x.shape, range(-rank - 1, -1))
     spatial = x.shape[-rank - 1 : -1]
     if 0 in spatial:
         raise ValueError(f"x (shape {x.shape}) must have elements along its spatial axes")

@@ -22,6 +22,7 @@ from typing import Any
 
 import jax
 
+from jaxcnn.algorithms._sizes import require_static
 from jaxcnn.ops._dtypes import as_floating
 from jaxcnn.ops._layout import conv_layout, transpose
 from jaxcnn.ops._window import (
@@ -148,6 +149,7 @@ def transposed_padding(
         raise ValueError(
             f"kernel shape (={kernel_shape}) must be [*window, C_in / groups, C_out] for x of shape {x_shape}"
         )
+    require_static("x", x_shape, range(-rank - 1, 0))
     if is_empty((*kernel_shape, x_shape[-1])):
         x_shape, kernel_shape = shown or (x_shape, kernel_shape)
         raise ValueError(

@@ -30,6 +30,8 @@ import numpy as np
 from jax import lax
 
 from jaxcnn.algorithms import sparse
+from jaxcnn.algorithms._mesh import reshape
+from jaxcnn.algorithms._sizes import require_static
 from jaxcnn.ops._dtypes import as_array, widen
 from jaxcnn.ops._rule import compiled
 from jaxcnn.ops._window import Ints, PaddingLike, Pairs, canonical_ints, canonical_padding, dilated_size, output_size
@@ -98,6 +100,7 @@ def unfold(
     """
     x = as_array(x)
     rank = _window_rank(window_shape, x.ndim)
+    require_static("x", x.shape, range(-rank - 1, 0))
     return _compiled_unfold(x, _geometry(x.shape[-rank - 1 : -1], window_shape, strides, padding, window_dilation))
 
 
@@ -195,20 +198,20 @@ def _unfold_impl(x: jax.Array, config: UnfoldConfig) -> jax.Array:
     taps = sparse.products(_matrices(inside), padded)  # [*batch, *(o, t), C]
     pairs = [n for pair in zip(config.positions, config.window, strict=True) for n in pair]
     first, end = len(batch), len(batch) + 2 * rank
-    apart = taps.reshape(*batch, *pairs, channels)
+    apart = reshape(taps, (*batch, *pairs, channels))
     rows = apart.transpose(*range(first), *range(first, end, 2), *range(first + 1, end, 2), end)
-    return rows.reshape(*batch, *config.positions, math.prod(config.window) * channels)
+    return reshape(rows, (*batch, *config.positions, math.prod(config.window) * channels))
 
 
 def _fold_impl(x: jax.Array, config: UnfoldConfig) -> jax.Array:
     rank = len(config.window)
     batch, channels = x.shape[: -rank - 1], x.shape[-1] // math.prod(config.window)
     wide = widen(x) if jnp.issubdtype(x.dtype, jnp.floating) else x
-    rows = wide.reshape(*batch, *config.positions, *config.window, channels)
+    rows = reshape(wide, (*batch, *config.positions, *config.window, channels))
     first, end = len(batch), len(batch) + 2 * rank
     pairs = [axis for a in range(first, first + rank) for axis in (a, a + rank)]
     merged = [o * t for o, t in zip(config.positions, config.window, strict=True)]
-    taps = rows.transpose(*range(first), *pairs, end).reshape(*batch, *merged, channels)
+    taps = reshape(rows.transpose(*range(first), *pairs, end), (*batch, *merged, channels))
     back = [sparse.transposed(matrix, n) for matrix, n in zip(_matrices(config), config.size, strict=True)]
     return sparse.products(back, taps).astype(x.dtype)
 

@@ -61,6 +61,6 @@ def conv(
         precision=config.precision,
         preferred_element_type=config.preferred_element_type,
     )
-    y = split_batch(y, x.shape[: 1 - kernel.ndim])
+    y = split_batch(y, x, kernel.ndim - 1)
     y = y if bias is None else bias_add(y, bias)
     return y if layout is None else y.transpose(layout.y)

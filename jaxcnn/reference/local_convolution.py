@@ -44,5 +44,5 @@ def conv_local(
     patches = patches.reshape(flat.shape[0], math.prod(outputs), c_in, taps)
     matrices = kernel.reshape(math.prod(outputs), taps, c_in, c_out)
     y = jnp.einsum("npck,pkco->npo", patches, matrices, precision=precision, preferred_element_type=wide)
-    y = split_batch(y.reshape(flat.shape[0], *outputs, c_out).astype(x.dtype), x.shape[: -rank - 1])
+    y = split_batch(y.reshape(flat.shape[0], *outputs, c_out).astype(x.dtype), x, rank + 1)
     return y if bias is None else y + jnp.broadcast_to(bias, y.shape)

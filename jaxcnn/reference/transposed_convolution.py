@@ -55,6 +55,6 @@ def conv_transpose(
         precision=precision,
         preferred_element_type=preferred_element_type,
     )
-    y = split_batch(y, x.shape[: -rank - 1])
+    y = split_batch(y, x, rank + 1)
     y = y if bias is None else bias_add(y, bias)
     return y if layout is None else y.transpose(layout.y)

@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxcnn.algorithms._mesh import zeros
+from jaxcnn.algorithms._sizes import at_least, at_most
 from jaxcnn.algorithms._varying import varying_alike
 from jaxcnn.ops._layout import transpose
 from jaxcnn.ops._rule import compiled
@@ -70,7 +72,8 @@ def _adjoint(other: jax.Array, g: jax.Array, layer: Adjoint) -> jax.Array:
 
 
 def _adjoint_impl(other: jax.Array, g: jax.Array, layer: Adjoint) -> jax.Array:
-    free, other = varying_alike(jnp.zeros(layer.shape, other.dtype), other)
+    blank = jnp.zeros(layer.shape, other.dtype) if layer.of == 1 else zeros(layer.shape, other.dtype, g)
+    free, other = varying_alike(blank, other)
     return jax.vjp(lambda free: layer.y(free, other), free)[1](g)[0]
 
 
@@ -97,12 +100,13 @@ def is_dkernel(eqn: "JaxprEqn") -> bool:
     """
     (examples, channels, *of_lhs), of_rhs, of_out = numbers = eqn.params["dimension_numbers"]
     lhs, rhs = (shape_of(var) for var in eqn.invars)
-    if eqn.params["feature_group_count"] != 1 or min(*lhs, *rhs) == 0 or _asks_for_sharding(eqn):
+    if eqn.params["feature_group_count"] != 1 or 0 in (*lhs, *rhs) or _asks_for_sharding(eqn):
         return False
     summed = math.prod(rhs[axis] for axis in of_rhs[2:])
     results = math.prod(shape_of(eqn.outvars[0])[axis] for axis in of_out[2:])
     positions = math.prod(lhs[axis] for axis in of_lhs)
-    return results < summed <= positions or (channels == 0 and (examples == 1 or numbers.lhs_spec != of_out))
+    many = not at_least(results, summed) and at_most(summed, positions)
+    return many or (channels == 0 and (examples == 1 or numbers.lhs_spec != of_out))
 
 
 def is_dx(eqn: "JaxprEqn") -> bool:
@@ -112,9 +116,14 @@ def is_dx(eqn: "JaxprEqn") -> bool:
 
 
 def _asks_for_sharding(eqn: "JaxprEqn") -> bool:
-    """Return whether a convolution says over which axes of a mesh its result is split."""
-    sharding = eqn.params.get("out_sharding")
-    return sharding is not None and any(axes is not None for axes in sharding.spec)
+    """Return whether a convolution wants its result split over other axes of a mesh than its examples are."""
+    asked, numbers = eqn.params.get("out_sharding"), eqn.params["dimension_numbers"]
+    if asked is None:
+        return False
+    lhs: Any = eqn.invars[0].aval
+    split = [None] * lhs.ndim
+    split[numbers.out_spec[0]] = lhs.sharding.spec[numbers.lhs_spec[0]]
+    return [*asked.spec, *[None] * (lhs.ndim - len(asked.spec))] != split
 
 
 def forward(eqn: "JaxprEqn", lhs: jax.Array, rhs: jax.Array) -> jax.Array:

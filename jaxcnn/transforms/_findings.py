@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import jax
+
 from jaxcnn.transforms._programs import own_algorithm, programs_of, shape_of
 from jaxcnn.transforms._text import align
 
@@ -113,7 +115,7 @@ def _windowed_in(eqn: "JaxprEqn", times: int = 1) -> Iterator[tuple["JaxprEqn", 
 
 
 def _rounds(eqn: "JaxprEqn") -> int:
-    return _elements([eqn.params["length"]]) if eqn.primitive.name == "scan" else 1
+    return _number(eqn.params["length"]) if eqn.primitive.name == "scan" else 1
 
 
 def _finding(eqn: "JaxprEqn", by: str | None, why: str, times: int) -> Finding:
@@ -122,25 +124,25 @@ def _finding(eqn: "JaxprEqn", by: str | None, why: str, times: int) -> Finding:
 
 
 def flops_of(eqn: "JaxprEqn") -> int:
-    """Return the floating-point operations of a convolution or pool; 0 of anything else.
+    """Return the floating-point operations of a convolution or pool, a symbol in its sizes being 1; 0 of others.
 
     A pool has one for each tap of each window, and so does its gradient, whose windows are those of its source.
     """
     if eqn.primitive.name not in WINDOWED:
         return 0
     given: Mapping[str, Any] = eqn.params
-    shapes = [shape_of(var) for var in (*eqn.invars, *eqn.outvars)]
+    shapes = [tuple(map(_number, shape_of(var))) for var in (*eqn.invars, *eqn.outvars)]
     if eqn.primitive.name == "conv_general_dilated":
         _, kernel, result = shapes
         of_output = [size for axis, size in enumerate(kernel) if axis != given["dimension_numbers"].rhs_spec[0]]
-        return 2 * _elements(result) * _elements(of_output) // math.prod(given["lhs_dilation"])
+        return 2 * math.prod(result) * math.prod(of_output) // math.prod(given["lhs_dilation"])
     windows = shapes[_SOURCES[eqn.primitive.name]] if eqn.primitive.name in _SOURCES else shapes[len(eqn.invars)]
-    return _elements(windows) * math.prod(given["window_dimensions"])
+    return math.prod(windows) * math.prod(given["window_dimensions"])
 
 
-def _elements(shape: Sequence[Any]) -> int:
-    """Return the number of elements of an array, where a size that is a symbol counts as 1."""
-    return math.prod(size for size in shape if isinstance(size, int))
+def _number(size: Any) -> int:
+    """Return a size; 1 for one that is a symbol."""
+    return 1 if jax.export.is_symbolic_dim(size) else size
 
 
 def where(eqn: "JaxprEqn") -> str:

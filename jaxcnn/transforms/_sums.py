@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxcnn.algorithms._sizes import at_least, at_most
 from jaxcnn.ops._dtypes import accumulation_dtype
 from jaxcnn.ops.linear import bias_add
 from jaxcnn.transforms._programs import is_variable, shape_of
@@ -47,8 +48,8 @@ def bias_of(eqn: "JaxprEqn", definitions: Definitions) -> Bias | None:
         if shape_of(x) != result.shape:
             continue
         row, axes = _source(repeated, definitions)
-        channels = [axis for axis, size in zip(axes, shape_of(row), strict=True) if size > 1]
-        if len(channels) == 1 and row.aval.size < result.size and is_variable(row):
+        channels = [axis for axis, size in zip(axes, shape_of(row), strict=True) if not at_most(size, 1)]
+        if len(channels) == 1 and not at_least(row.aval.size, result.size) and is_variable(row):
             return Bias(x, row, channels[0])
     return None
 
@@ -78,8 +79,8 @@ def _source(var: Any, definitions: Definitions) -> tuple[Any, _Axes]:
         if eqn.primitive.name == "broadcast_in_dim":
             axes = tuple(axes[int(axis)] for axis in eqn.params["broadcast_dimensions"])
         elif eqn.primitive.name == "reshape" and _sizes(before) == _sizes(shape_of(var)):
-            large = iter([axis for axis, size in zip(axes, shape_of(var), strict=True) if size > 1])
-            axes = tuple(next(large) if size > 1 else 0 for size in before)
+            large = iter([axis for axis, size in zip(axes, shape_of(var), strict=True) if not at_most(size, 1)])
+            axes = tuple(0 if at_most(size, 1) else next(large) for size in before)
         else:
             break
         var = eqn.invars[0]
