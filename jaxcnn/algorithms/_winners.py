@@ -32,7 +32,7 @@ def first_winner(
       minimum: whether to look for the smallest.
     """
     best, have = tap(0)
-    winner = lax.full(best.shape, 0, np.min_scalar_type(taps - 1))
+    winner = lax.full_like(best, 0, np.min_scalar_type(taps - 1))
     for t in range(1, taps):
         value, inside = tap(t)
         takes = takes_over(value, best, inside, have, minimum)

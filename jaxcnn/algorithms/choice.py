@@ -222,7 +222,7 @@ TABLE = (
             math.prod(layer.kernel_shape[:-2]) > 1
             and set(layer.config.strides) == {1}
             and layer.channels[1] >= 32
-            and at_least(layer.output_elements, 3.2e6)
+            and at_least(layer.output_elements, 3_200_000)
         ),
         "x 64,32,32,3, kernel 3x3, to 64 channels: 4.4/3.0; x 128,28,28,1, kernel 5x5, to 32: 2.7/2.6; smaller on the "
         "Xeon: not measured, and in float64 0.6/1.1; with a stride lax is as fast",
@@ -231,7 +231,7 @@ TABLE = (
     Rule(
         "lattice",
         ("forward",),
-        lambda layer: layer.is_wide and layer.channels[1] >= 32 and at_least(layer.output_elements, 3.2e5),
+        lambda layer: layer.is_wide and layer.channels[1] >= 32 and at_least(layer.output_elements, 320_000),
         "x 32,32,32,64, kernel 3x3, to 64 channels: 42/20, at stride 2 18/8; x 32,8,8,256: 22/16; x 16,14,14,32, "
         "kernel 5x5, to 64: 4.3/2.8, but on the Xeon 2.5/5.5; with options that already give it to Eigen 14.7/15.4; "
         "in float64 XLA has no fast routine for it",
@@ -244,7 +244,7 @@ TABLE = (
             layer.is_wide
             and layer.channels[0] >= 32
             and set(layer.config.strides) == {1}
-            and at_least(math.prod(layer.x_shape), 5.2e5)
+            and at_least(math.prod(layer.x_shape), 520_000)
         ),
         "x 32,32,32,64, kernel 3x3: 37/19; x 128,14,14,32, kernel 5x5, to 64: 39/22; x 32,8,8,256: 20/16; with a "
         "stride lax's is Eigen's",
@@ -257,7 +257,7 @@ TABLE = (
             layer.is_wide
             and layer.channels[1] >= 32
             and at_least(layer.images, 8 if math.prod(layer.channels) >= 2048 else 64)
-            and at_least(layer.products, 3e8)
+            and at_least(layer.products, 300_000_000)
         ),
         "x 32,32,32,64, kernel 3x3: 497/25; x 128,14,14,32, kernel 5x5, to 64 channels: 69/20; x 8,32,32,64: 27/14, "
         "4 images 3.5/5.2; to 32 channels x 128,14,14,32: 10.7/6.7, x 16,32,32,32: 3.8/4.2",
@@ -266,7 +266,7 @@ TABLE = (
     Rule(
         "lattice",
         ("dkernel",),
-        lambda layer: at_least(layer.images, 16) and layer.channels[0] <= 4 and at_least(layer.products, 8e7),
+        lambda layer: at_least(layer.images, 16) and layer.channels[0] <= 4 and at_least(layer.products, 80_000_000),
         "x 128,28,28,1, kernel 5x5: 18/4.5; x 64,32,32,3, kernel 3x3: 21/5.6; x 16,64,64,3, 7x7 at stride 2: 18/4.6",
         SINGLE,
     ),
