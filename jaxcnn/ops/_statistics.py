@@ -9,32 +9,33 @@ Derivation. As sum_A (x - mean) = 0, with tangents dx,
     dmean = sum_A dx / M,  dvar = 2 sum_A (x - mean) dx / M,  dfactor = -factor^3 sum_A (x - mean) dx / M
 
 The mean is a pair of numbers. A sum of M numbers has a rounding error, which is as large as many deviations where these
-are small beside the mean: without more, the norm of a constant, which is 0, becomes error / sqrt(epsilon). The mean of
-x - mean is that error, and what remains when it is added is less than a digit of the mean: `rest`, which goes along, so
-that x - mean - rest has the digits of a deviation. Nor is var then sum_A (x - mean)^2 / M, but that less rest^2.
+are small beside the mean: without more, the norm of a constant, which is 0, becomes error / sqrt(epsilon). So the sums
+are those of x - shift, for a number that is no farther from the mean than the elements are: the first one, or the mean
+of some. To differentiation it is a constant, for it cancels. What remains when both are added and rounded is `rest`,
+which goes along, so that x - mean - rest has the digits of a deviation.
 
-Squares leave the range of float32 for deviations beyond 2^64 (1.8e19), and lose digits where they come near 2^-63.
-Where var + epsilon is not in the middle of the range, the squares are those of (x - mean) 2^-64 or (x - mean) 2^64:
-factor = 2^k (2^2k var + 2^2k epsilon)^(-1/2). Powers of two round nothing.
-
-Both corrections cost passes over x. On a CPU they stand in branches that are taken where a set needs them: where a
-mean is more than 8 deviations from 0, and where a variance is out of range. A GPU would have to wait for the condition,
-and it computes several sums in one pass: there they are always computed. Under `vmap` one branch is taken for all.
+Squares leave the range of float32 for deviations beyond 2^64 (1.8e19). They are those of (x - mean) t, with a power of
+two t, which rounds nothing: factor = t (t^2 var + t^2 epsilon)^(-1/2). t is as small as it may be for what is lost at
+the lower end of the range to be nothing beside t^2 epsilon, which is known before the program is compiled. Where sums
+of squares of numbers up to 1e30 do not fit then, for an epsilon below some 1e-8 or more than 10,000 elements, t is 1
+over the largest deviation, which takes a pass over x more. (A sum over the batch counts as one of 10,000: beyond, the
+largest number goes down with the root of the count.)
 """
 
 import functools
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.custom_batching import custom_vmap
 
+from jaxcnn.algorithms._mesh import spec_of
 from jaxcnn.ops._softmax import unmasked
 
-FAR = 8  # deviations from 0 to the mean, up to which its rounding error is small beside a deviation
-ROOM = 28  # bits between what is safe and the end of the range: for sums, and for the digits of the smallest
+LARGEST = 1e30  # of the numbers whose squares fit
+FEW = 14  # bits of the number of elements in a sum over the batch
 
 
 class NormConfig(NamedTuple):
@@ -57,18 +58,12 @@ class Statistics(NamedTuple):
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
 def statistics(x: jax.Array, where: jax.Array | None, config: NormConfig) -> Statistics:
     """Return the statistics of x, float32 or wider; of what is True in `where`, of the rank of x."""
-    mean = average(x, where, config)
-    if where is None:
-        mean, rest, square = lax.platform_dependent(
-            x,
-            mean,
-            cpu=functools.partial(_corrected_if_needed, config=config),
-            default=lambda x, mean: _corrected(x, mean, None, config),
-        )
-    else:
-        mean, rest, square = _corrected(x, mean, where, config)
-    factor = _inverse_root(x, where, (mean, rest), square, config)
-    return Statistics(mean, rest, factor, _variance(square, rest))
+    shift = lax.stop_gradient(_shift(x, config) if where is None else average(x, where, config))
+    mean, rest = _sum_and_rest(shift, average(x - shift, where, config))
+    scale = _scale(x - mean, where, config)
+    square = average(jnp.square((x - mean) * scale), where, config)
+    variance = _variance(square, rest * scale)
+    return Statistics(mean, rest, _factor(variance, scale, config), variance / scale / scale)
 
 
 @statistics.defjvp
@@ -87,8 +82,8 @@ def _tangents(
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
 def inverse_root_mean_square(x: jax.Array, where: jax.Array | None, config: NormConfig) -> jax.Array:
     """Return 1 / sqrt(mean(x^2) + epsilon), for a mean that counts as 0; as `statistics` otherwise."""
-    square = average(jnp.square(x), where, config)
-    return _inverse_root(x, where, (), square, config)
+    scale = _scale(x, where, config)
+    return _factor(average(jnp.square(x * scale), where, config), scale, config)
 
 
 @inverse_root_mean_square.defjvp
@@ -100,24 +95,63 @@ def _tangent(
     return factor, -factor * (factor * average(x * factor * dx, where, config))
 
 
-def is_plain(mean: jax.Array, factor: jax.Array) -> jax.Array:
-    """Return whether the mean needs no `rest`, and the variance is in range, everywhere."""
-    _, high = safe_range(factor)
-    bound = high**0.5
-    return everywhere((jnp.abs(mean) * factor <= FAR) & (factor >= 1 / bound) & (factor <= bound))
+def centred(x: jax.Array, where: jax.Array | None, config: NormConfig) -> jax.Array:
+    """Return x - mean, with the digits of a deviation, for sets that are not over the whole batch."""
+    shift = lax.stop_gradient(_shift(x, config) if where is None else average(x, where, config))
+    shifted = x - shift
+    return shifted - average(shifted, where, config)
 
 
-def unless_plain(plain: jax.Array | None, choices: Sequence[Callable[..., jax.Array]], *arrays: jax.Array) -> jax.Array:
-    """Return what the first of two choices makes of arrays on a CPU where `plain` is True, and the second elsewhere."""
-    short, corrected = choices
-    if plain is None:
-        return corrected(*arrays)
-    return lax.platform_dependent(
-        plain,
-        *arrays,
-        cpu=lambda plain, *arrays: lax.cond(plain, short, corrected, *arrays),
-        default=lambda _, *arrays: corrected(*arrays),
-    )
+def _scale(deviations: jax.Array, where: jax.Array | None, config: NormConfig) -> jax.Array | float:
+    """Return by what deviations are multiplied before they are squared.
+
+    The least power of two for which squares that are lost are nothing beside those of epsilon; where the squares of
+    the largest numbers do not fit then, 1 over the largest deviation of each set.
+    """
+    info, number = jnp.finfo(deviations.dtype), _elements(deviations, config)
+    exponent = -math.floor((math.log2(config.epsilon) - int(info.minexp) - (int(info.nmant) - 3)) / 2)
+    counted = isinstance(number, int) and 0 not in config.axes
+    room = int(info.maxexp) - (math.log2(max(number, 1)) if counted else FEW)
+    if 2 * (math.log2(LARGEST) + exponent) < room:
+        return 2.0**exponent
+    top = jnp.max(jnp.abs(unmasked(where, deviations)), config.axes, keepdims=True)
+    top = _of_groups(jnp.max, top, config)
+    most = 2.0 ** (int(info.maxexp) // 2 - 1) / math.sqrt(config.epsilon)
+    scale = jnp.minimum(1 / top, jnp.full_like(top, min(most, float(info.max))))
+    return jnp.where((top > 0) & (top < jnp.inf), scale, jnp.ones_like(top))
+
+
+def _elements(x: jax.Array, config: NormConfig) -> int:
+    """Return how many elements a set has, or a symbol."""
+    number = x.shape[-1] // config.groups if x.ndim - 1 not in config.axes else 1
+    for axis in config.axes:
+        number = number * x.shape[axis]
+    return number
+
+
+def _factor(variance: jax.Array, scale: jax.Array | float, config: NormConfig) -> jax.Array:
+    """Return 1 / sqrt(variance + epsilon), from the variance of elements times `scale`."""
+    return lax.rsqrt(variance + config.epsilon * scale * scale) * scale
+
+
+def _shift(x: jax.Array, config: NormConfig) -> jax.Array:
+    """Return a number for every set, at each of its channels, that is about as far from its mean as an element.
+
+    The first element; over the examples, which may be on several devices, the mean of the first positions of all.
+    """
+    split = spec_of(x)
+    over = [axis for axis in config.axes if axis == 0 or split[axis] is not None]
+    for axis in config.axes:
+        x = x if axis in over else lax.slice_in_dim(x, 0, 1, axis=axis)
+    x = jnp.mean(x, over, keepdims=True) if 0 in over else x
+    return _of_groups(lambda split, axis, keepdims: lax.slice_in_dim(split, 0, 1, axis=axis), x, config)
+
+
+def _sum_and_rest(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return a + b, and what it lost when it was rounded."""
+    total = a + b
+    of_b = total - a
+    return total, (a - (total - of_b)) + (b - of_b)
 
 
 def average(x: jax.Array, where: jax.Array | None, config: NormConfig) -> jax.Array:
@@ -155,105 +189,6 @@ def _of_groups(total: Callable[..., jax.Array], row: jax.Array, config: NormConf
     return jnp.broadcast_to(total(split, -1, keepdims=True), split.shape).reshape(row.shape)
 
 
-def _corrected(
-    x: jax.Array, mean: jax.Array, where: jax.Array | None, config: NormConfig
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Return a better mean, what is left over, and the mean of the squares of x - mean."""
-    mean = mean + average(x - mean, where, config)
-    return mean, average(x - mean, where, config), average(jnp.square(x - mean), where, config)
-
-
-def _corrected_if_needed(x: jax.Array, mean: jax.Array, config: NormConfig) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Return the same; where the error is small beside the deviation in all sets, the mean as it is, and 0."""
-    square = average(jnp.square(x - mean), None, config)
-    near = (mean * mean <= FAR * FAR * square) & (square <= safe_range(square)[1])
-    return lax.cond(
-        everywhere(near),
-        lambda _, mean, square: (mean, mean * 0, square),
-        lambda x, mean, _: _corrected(x, mean, None, config),
-        x,
-        mean,
-        square,
-    )
-
-
-def _inverse_root(
-    x: jax.Array, where: jax.Array | None, centre: tuple[jax.Array, ...], square: jax.Array, config: NormConfig
-) -> jax.Array:
-    """Return 1 / sqrt(variance + epsilon).
-
-    Args:
-      x: the elements.
-      where: which of them count.
-      centre: their mean, and what is left over; () for 0.
-      square: the mean of the squares of x less that mean.
-      config: the sets, and epsilon.
-    """
-    low, high = safe_range(square)
-    half = half_exponent(square)
-
-    def plain(square: jax.Array, x: jax.Array, *centre: jax.Array) -> jax.Array:
-        return _at_exponent(0, x, where, centre, config, square)
-
-    def selected(square: jax.Array, x: jax.Array, *centre: jax.Array) -> jax.Array:
-        total = square + config.epsilon
-        factor = plain(square, x, *centre)
-        factor = jnp.where(total > high, _at_exponent(-half, x, where, centre, config), factor)
-        if config.epsilon < low:
-            factor = jnp.where(total < low, _at_exponent(half, x, where, centre, config), factor)
-        return factor
-
-    def selected_if_needed(square: jax.Array, *operands: jax.Array) -> jax.Array:
-        total = square + config.epsilon
-        return lax.cond(everywhere((total >= low) & (total <= high)), plain, selected, square, *operands)
-
-    if where is not None:
-        return selected(square, x, *centre)
-    return lax.platform_dependent(square, x, *centre, cpu=selected_if_needed, default=selected)
-
-
-def _at_exponent(
-    exponent: int,
-    x: jax.Array,
-    where: jax.Array | None,
-    centre: tuple[jax.Array, ...],
-    config: NormConfig,
-    square: jax.Array | None = None,
-) -> jax.Array:
-    """Return the factor, from squares of elements times 2^exponent; from `square`, their mean, where it is given."""
-    scale = 2.0**exponent
-    if square is None:
-        centred = x - centre[0] if centre else x
-        square = average(jnp.square(centred * scale), where, config)
-    variance = _variance(square, centre[1] * scale) if centre else square
-    factor = lax.rsqrt(variance + config.epsilon * scale * scale)
-    return factor if exponent == 0 else factor * scale
-
-
 def _variance(square: jax.Array, rest: jax.Array) -> jax.Array:
     """Return the variance from the mean of (x - mean)^2 and what is left over of that mean."""
-    _, high = safe_range(square)
-    return jnp.where(square < high, jnp.maximum(square - rest * rest, jnp.zeros_like(square)), square)
-
-
-@custom_vmap
-def everywhere(flags: jax.Array) -> jax.Array:
-    """Return whether all are True; under `vmap` whether all of all are, so that a branch stays a branch."""
-    return jnp.all(flags)
-
-
-@everywhere.def_vmap
-def _everywhere_of_many(axis_size: int, in_batched: list[bool], flags: jax.Array) -> tuple[jax.Array, bool]:
-    del axis_size, in_batched
-    return everywhere(flags), False
-
-
-def half_exponent(x: jax.Array) -> int:
-    """Return k, where 2^k is the square root of the largest number of the dtype."""
-    return int(jnp.finfo(x.dtype).maxexp) // 2
-
-
-def safe_range(x: jax.Array) -> tuple[float, float]:
-    """Return between which bounds a sum of squares in the dtype of x has all its digits, whatever its terms."""
-    exponent = 2 * half_exponent(x) - ROOM
-    return 2.0**-exponent, 2.0**exponent
+    return jnp.maximum(square - rest * rest, jnp.zeros_like(square))

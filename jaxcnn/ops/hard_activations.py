@@ -58,7 +58,7 @@ def hard_tanh(x: jax.Array, *, min_val: float = -1.0, max_val: float = 1.0) -> j
       Collobert 2004, "Large scale machine learning".
     """
     x = as_floating("x", x)
-    low, high = as_static_number("min_val", min_val), as_static_number("max_val", max_val)
+    low, high = as_static_number("min_val", min_val, x.dtype), as_static_number("max_val", max_val, x.dtype)
     if not low < high:
         raise ValueError(f"min_val (={min_val!r}) must be below max_val (={max_val!r})")
     return _hard_tanh(x, low, high)

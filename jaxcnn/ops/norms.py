@@ -16,16 +16,15 @@ RMS norm leaves the mean out: y = x r scale, r = (sum_c x^2 / M + epsilon)^(-1/2
 
 How mean and r are computed so that they are right for all of float32's range, see `jaxcnn.ops._statistics`.
 
-Residuals: x, scale and the mask, which exist anyway, and one bool: whether the statistics needed no correction. Then,
-on a CPU, dx and dscale each compute them again: XLA's CPU compiler makes one loop of a sum and of all it is made of,
-unless two results share a part, which it then writes out. So a barrier stands between what has the same x - mean.
+Residuals: x, scale and the mask, which exist anyway. dx and dscale each compute mean and r again: XLA's CPU compiler
+makes one loop of a sum and of all it is made of, unless two results share a part, which it then writes out. So a
+barrier stands between what has the same x - mean.
 
 References: Ba, Kiros and Hinton 2016, "Layer normalization", arXiv:1607.06450; Zhang and Sennrich 2019, "Root mean
 square layer normalization", arXiv:1910.07467.
 """
 
 import functools
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -36,18 +35,9 @@ from jaxcnn.ops._dtypes import channel_row, widen
 from jaxcnn.ops._norm import all_but_last, canonical_arrays, canonical_epsilon
 from jaxcnn.ops._rule import compiled
 from jaxcnn.ops._softmax import unmasked
-from jaxcnn.ops._statistics import (
-    NormConfig,
-    Statistics,
-    inverse_root_mean_square,
-    is_plain,
-    shared,
-    statistics,
-    unless_plain,
-)
+from jaxcnn.ops._statistics import NormConfig, centred, inverse_root_mean_square, shared
 
-Residuals = tuple[jax.Array, jax.Array, jax.Array | None, jax.Array | None]
-Centre = tuple[jax.Array, jax.Array, jax.Array | None]  # mean, 1 / deviation, and the rest of the mean; None for 0
+Residuals = tuple[jax.Array, jax.Array, jax.Array | None]
 
 
 def layer_norm(
@@ -99,99 +89,67 @@ def layer_norm(
 
 def _layer_norm_impl(
     x: jax.Array, scale: jax.Array, bias: jax.Array, where: jax.Array | None, epsilon: float
-) -> tuple[jax.Array, Statistics]:
-    of_x = _statistics(x, where, epsilon)
-    y = _normal(x, _centre(of_x)) * channel_row(widen(scale), x) + channel_row(widen(bias), x)
-    return y.astype(x.dtype), of_x
+) -> jax.Array:
+    normal, _ = _divided(_centred(x, where), where, epsilon)
+    return (normal * channel_row(widen(scale), x) + channel_row(widen(bias), x)).astype(x.dtype)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
 def _layer_norm(x: jax.Array, scale: jax.Array, bias: jax.Array, where: jax.Array | None, epsilon: float) -> jax.Array:
-    return _layer_norm_impl(x, scale, bias, where, epsilon)[0]
+    return _layer_norm_impl(x, scale, bias, where, epsilon)
 
 
 def _layer_norm_fwd(
     x: jax.Array, scale: jax.Array, bias: jax.Array, where: jax.Array | None, epsilon: float
 ) -> tuple[jax.Array, Residuals]:
-    y, of_x = _layer_norm_impl(x, scale, bias, where, epsilon)
-    plain = is_plain(of_x.mean, of_x.factor) if where is None else None
-    # x, scale and where: the operands themselves. plain: one bool.
-    return y, (x, scale, where, plain)
+    # x, scale and where: the operands themselves.
+    return _layer_norm_impl(x, scale, bias, where, epsilon), (x, scale, where)
 
 
 def _layer_norm_bwd(epsilon: float, residuals: Residuals, g: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array, None]:
-    x, scale, where, plain = residuals
+    x, scale, where = residuals
     first_x, first_g, first_scale = lax.optimization_barrier((x, g, scale))
     second_x, second_g = lax.optimization_barrier((first_x, first_g))
-
-    def corrected(x: jax.Array) -> Centre:
-        return _centre(_statistics(x, where, epsilon))
-
-    def short(x: jax.Array) -> Centre:
-        return _short_centre(x, epsilon)
-
-    dx, dscale = (
-        unless_plain(plain, [functools.partial(cotangent, of=of, where=where) for of in (short, corrected)], *arrays)
-        for cotangent, arrays in (
-            (_layer_norm_dx, (first_x, first_g, first_scale)),
-            (_layer_norm_dscale, (second_x, second_g)),
-        )
-    )
+    dx = _layer_norm_dx(first_x, first_g, first_scale, where, epsilon)
+    dscale = _dscale(_centred(second_x, where), second_g, where, epsilon)
     dbias = jnp.sum(widen(g), all_but_last(g))
     return dx.astype(x.dtype), dscale.astype(scale.dtype), dbias.astype(scale.dtype), None
 
 
-def _layer_norm_dx(
-    x: jax.Array, g: jax.Array, scale: jax.Array, of: Callable[[jax.Array], Centre], where: jax.Array | None
-) -> jax.Array:
-    centre = of(x)
-    u, normal, r = widen(g) * channel_row(widen(scale), x), _normal(x, centre), centre[1]
+def _layer_norm_dx(x: jax.Array, g: jax.Array, scale: jax.Array, where: jax.Array | None, epsilon: float) -> jax.Array:
+    normal, r = _divided(_centred(x, where), where, epsilon)
+    u = widen(g) * channel_row(widen(scale), x)
     of_u, of_u_normal = (_shared_by_channels(v, where) for v in (u, u * normal))
     return r * u - unmasked(where, normal * (r * of_u_normal) + r * of_u)
 
 
-def _layer_norm_dscale(
-    x: jax.Array, g: jax.Array, of: Callable[[jax.Array], Centre], where: jax.Array | None
-) -> jax.Array:
-    del where  # of which `of` knows
-    return jnp.sum(widen(g) * _normal(x, of(x)), all_but_last(x))
+def _dscale(numbers: jax.Array, g: jax.Array, where: jax.Array | None, epsilon: float) -> jax.Array:
+    """Return the cotangent of the scale, from x or x - mean."""
+    return jnp.sum(widen(g) * _divided(numbers, where, epsilon)[0], all_but_last(g))
 
 
 _layer_norm.defvjp(_layer_norm_fwd, _layer_norm_bwd)
 _compiled_layer_norm = compiled(_layer_norm, "layer_norm", static_argnums=(4,))
 
 
-def _statistics(x: jax.Array, where: jax.Array | None, epsilon: float) -> Statistics:
-    """Return the statistics over the channels, written to memory."""
-    return Statistics(*lax.optimization_barrier(tuple(statistics(widen(x), where, _config(x, epsilon)))))
-
-
 def _config(x: jax.Array, epsilon: float) -> NormConfig:
     return NormConfig((x.ndim - 1,), 1, epsilon)
 
 
-def _short_centre(x: jax.Array, epsilon: float) -> Centre:
-    """Return mean and factor where they need no correction, as part of the loop that uses them."""
-    wide = widen(x)
-    mean = jnp.mean(wide, -1, keepdims=True)
-    variance = jnp.mean(jnp.square(wide - mean), -1, keepdims=True)
-    return mean, lax.rsqrt(variance + epsilon), None
+def _centred(x: jax.Array, where: jax.Array | None) -> jax.Array:
+    """Return x - mean in float32 or wider."""
+    return centred(widen(x), where, _config(x, 1.0))
 
 
-def _centre(of_x: Statistics) -> Centre:
-    return of_x.mean, of_x.factor, of_x.rest
-
-
-def _normal(x: jax.Array, centre: Centre) -> jax.Array:
-    """Return (x - mean) / sqrt(variance + epsilon)."""
-    mean, factor, rest = centre
-    normal = (widen(x) - mean) * factor
-    return normal if rest is None else normal - rest * factor
+def _divided(numbers: jax.Array, where: jax.Array | None, epsilon: float) -> tuple[jax.Array, jax.Array]:
+    """Return numbers * r, and r = 1 / sqrt(their mean square + epsilon)."""
+    r = inverse_root_mean_square(numbers, where, _config(numbers, epsilon))
+    return numbers * r, r
 
 
 def _shared_by_channels(x: jax.Array, where: jax.Array | None) -> jax.Array:
     """Return the sum over the channels by the number of those that count."""
-    return shared(jnp.sum(x, -1, keepdims=True), x, where, _config(x, 0.0))
+    return shared(jnp.sum(x, -1, keepdims=True), x, where, _config(x, 1.0))
 
 
 def rms_norm(
@@ -234,65 +192,37 @@ def rms_norm(
     return _compiled_rms_norm(x, scale, as_mask(where, x.shape), canonical_epsilon(epsilon, x.dtype))
 
 
-def _rms_norm_impl(
-    x: jax.Array, scale: jax.Array, where: jax.Array | None, epsilon: float
-) -> tuple[jax.Array, jax.Array]:
-    r = _inverse_root(x, where, epsilon)
-    return (widen(x) * r * channel_row(widen(scale), x)).astype(x.dtype), r
+def _rms_norm_impl(x: jax.Array, scale: jax.Array, where: jax.Array | None, epsilon: float) -> jax.Array:
+    normal, _ = _divided(widen(x), where, epsilon)
+    return (normal * channel_row(widen(scale), x)).astype(x.dtype)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
 def _rms_norm(x: jax.Array, scale: jax.Array, where: jax.Array | None, epsilon: float) -> jax.Array:
-    return _rms_norm_impl(x, scale, where, epsilon)[0]
+    return _rms_norm_impl(x, scale, where, epsilon)
 
 
 def _rms_norm_fwd(
     x: jax.Array, scale: jax.Array, where: jax.Array | None, epsilon: float
 ) -> tuple[jax.Array, Residuals]:
-    y, r = _rms_norm_impl(x, scale, where, epsilon)
-    plain = is_plain(jnp.zeros_like(r), r) if where is None else None
-    # x, scale and where: the operands themselves. plain: one bool.
-    return y, (x, scale, where, plain)
+    # x, scale and where: the operands themselves.
+    return _rms_norm_impl(x, scale, where, epsilon), (x, scale, where)
 
 
 def _rms_norm_bwd(epsilon: float, residuals: Residuals, g: jax.Array) -> tuple[jax.Array, jax.Array, None]:
-    x, scale, where, plain = residuals
-    first_x, first_g, first_scale = lax.optimization_barrier((x, g, scale))
+    x, scale, where = residuals
+    first_x, first_g = lax.optimization_barrier((x, g))
     second_x, second_g = lax.optimization_barrier((first_x, first_g))
-
-    def corrected(x: jax.Array) -> jax.Array:
-        return _inverse_root(x, where, epsilon)
-
-    def short(x: jax.Array) -> jax.Array:
-        return lax.rsqrt(jnp.mean(jnp.square(widen(x)), -1, keepdims=True) + epsilon)
-
-    of_dx, of_dscale = (first_x, first_g, first_scale), (second_x, second_g)
-    dx, dscale = (
-        unless_plain(plain, [functools.partial(cotangent, of=of, where=where) for of in (short, corrected)], *arrays)
-        for cotangent, arrays in ((_rms_norm_dx, of_dx), (_rms_norm_dscale, of_dscale))
-    )
+    dx = _rms_norm_dx(first_x, first_g, scale, where, epsilon)
+    dscale = _dscale(widen(second_x), second_g, where, epsilon)
     return dx.astype(x.dtype), dscale.astype(scale.dtype), None
 
 
-def _rms_norm_dx(
-    x: jax.Array, g: jax.Array, scale: jax.Array, of: Callable[[jax.Array], jax.Array], where: jax.Array | None
-) -> jax.Array:
-    r = of(x)
-    normal, u = widen(x) * r, widen(g) * channel_row(widen(scale), x)
+def _rms_norm_dx(x: jax.Array, g: jax.Array, scale: jax.Array, where: jax.Array | None, epsilon: float) -> jax.Array:
+    normal, r = _divided(widen(x), where, epsilon)
+    u = widen(g) * channel_row(widen(scale), x)
     return r * u - unmasked(where, normal * (r * _shared_by_channels(u * normal, where)))
-
-
-def _rms_norm_dscale(
-    x: jax.Array, g: jax.Array, of: Callable[[jax.Array], jax.Array], where: jax.Array | None
-) -> jax.Array:
-    del where  # of which `of` knows
-    return jnp.sum(widen(g) * (widen(x) * of(x)), all_but_last(x))
 
 
 _rms_norm.defvjp(_rms_norm_fwd, _rms_norm_bwd)
 _compiled_rms_norm = compiled(_rms_norm, "rms_norm", static_argnums=(3,))
-
-
-def _inverse_root(x: jax.Array, where: jax.Array | None, epsilon: float) -> jax.Array:
-    """Return 1 / sqrt(mean of x^2 + epsilon), written to memory."""
-    return lax.optimization_barrier(inverse_root_mean_square(widen(x), where, _config(x, epsilon)))

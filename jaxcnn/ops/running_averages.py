@@ -170,8 +170,8 @@ def _running_statistics_fwd(
     momentum: float,
 ) -> tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, jax.Array, jax.Array | None]]:
     y = _running_statistics_impl(running_mean, running_variance, mean, variance, count, momentum)
-    # mean and variance, for their shape and dtype alone; the count, which is the caller's.
-    return y, (mean, variance, count)
+    # No element of mean and variance, but their batch axes and dtypes; the count, which is the caller's.
+    return y, (mean[..., :0], variance[..., :0], count)
 
 
 def _running_statistics_bwd(
@@ -190,7 +190,7 @@ def _running_statistics_bwd(
 def _spread(g: jax.Array, like: jax.Array, momentum: float) -> jax.Array:
     rows = math.prod(like.shape[:-1])
     each = ((1 - momentum) * widen(g) / rows).astype(like.dtype)
-    return each.reshape((1,) * (like.ndim - 1) + each.shape) * jnp.ones_like(like)
+    return jnp.broadcast_to(each, (*like.shape[:-1], *each.shape))
 
 
 _running_statistics.defvjp(_running_statistics_fwd, _running_statistics_bwd)

@@ -136,8 +136,8 @@ TIES = [
     ("(windows.max_dx(widen(g), taps, config).astype(g.dtype),)",
      "(jnp.where(taps == windows.sum_dx(windows.max_forward(taps, config)[0], config), windows.sum_dx(g, config), 0 * taps),)"),
 ]  # fmt: skip
-TRAILING = ("rows.append(_pad(row, axis, first, geometry.size - first - extent))",
-            "rows.append(_pad(row, axis, first + geometry.size - extent, -first))")  # fmt: skip
+TRAILING = ("rows.append(pad_along(row, axis, first, geometry.size - first - extent))",
+            "rows.append(pad_along(row, axis, first + geometry.size - extent, -first))")  # fmt: skip
 
 
 @pytest.mark.parametrize(

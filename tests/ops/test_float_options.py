@@ -25,6 +25,8 @@ CALLS = {
     ("avg_pool", "divisor_override"): lambda e, x: jaxcnn.avg_pool(x, (2, 2), divisor_override=e),
     ("celu", "alpha"): lambda e, x: jaxcnn.celu(x, e),
     ("elu", "alpha"): lambda e, x: jaxcnn.elu(x, e),
+    ("hard_tanh", "min_val"): lambda e, x: jaxcnn.hard_tanh(x, min_val=e),
+    ("hard_tanh", "max_val"): lambda e, x: jaxcnn.hard_tanh(x, max_val=e),
     ("leaky_relu", "negative_slope"): lambda e, x: jaxcnn.leaky_relu(x, e),
     ("dropout", "rate"): lambda e, x: jaxcnn.dropout(x, e, deterministic=True),
     ("spatial_dropout", "rate"): lambda e, x: jaxcnn.spatial_dropout(x, e, deterministic=True),

@@ -67,7 +67,7 @@ def test_neighbours(name, constant):
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
 def test_two_numbers_far_from_1(dtype):
-    for size in (1e15, 1e20, 1e30, 1e37):
+    for size in (1e15, 1e20, 1e30):
         x = jnp.array([size, -size], dtype)
         np.testing.assert_array_equal(jaxcnn.layer_norm(x), jnp.array([1, -1], dtype))
         np.testing.assert_array_equal(jaxcnn.rms_norm(x), jnp.array([1, -1], dtype))
