@@ -44,5 +44,6 @@ def _tangents(
 ) -> tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]:
     (x, where), dx = primals, tangents[0]
     r, depends = reciprocal_norm(x, where, axes, epsilon)
-    along = jnp.sum(unmasked(where, (widen(x) * r) * (widen(dx) * r)), axes, keepdims=True)
+    units, tangent = unmasked(where, widen(x)) * r, unmasked(where, widen(dx)) * r
+    along = jnp.sum(units * tangent, axes, keepdims=True)
     return (r, depends), (-r * along * depends, jnp.zeros_like(depends))
