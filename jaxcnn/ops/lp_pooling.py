@@ -15,12 +15,13 @@ winner of `max_pool` over |x|, and dx = sign(x) times the sum of the g whose win
 Kinks. |x| at 0, for p = 1 and p = inf, has the subgradient 0. So has a window of zeros, y = 0, where y^(1-p) would be
 infinite: 0 is in the subdifferential of a norm at the origin, and the rule and its derivatives stay finite.
 
-A norm is homogeneous: that of k x is k y. Where the largest |x|^p leaves the middle of the range of float32, k is the
-power of two that takes the largest |x| to 1 or a little less; it is a constant to differentiation, and dx, which has k
-in neither or both of its powers, is the same for every k.
+A norm is homogeneous: that of k x is k y. For p = 2 every window has its own k, see `jaxcnn.ops._lengths`. For other p,
+where the largest |x|^p of all
+leaves the middle, k is the power of two that takes the largest |x| to 1 or a little less; it is a constant to
+differentiation, and dx, which has k in neither or both of its powers, is the same for every k.
 
-Residuals: x, the input itself, k, one number, and k y in float32 or wider. For p = inf x and the winning taps, one byte
-an element.
+Residuals: x, the input itself, y (k y) in float32 or wider and, where there is one, k, one number. For p = inf x and
+the winning taps, one byte an element.
 
 References: Sermanet, Chintala and LeCun 2012, "Convolutional neural networks applied to house numbers digit
 classification", arXiv:1204.3968; Gulcehre, Cho, Pascanu and Bengio 2014, "Learned-norm pooling", arXiv:1311.1780.
@@ -36,6 +37,7 @@ from jax import lax
 
 from jaxcnn.algorithms import windows
 from jaxcnn.ops._dtypes import as_floating, as_static_number, widen
+from jaxcnn.ops._lengths import length_dx, lengths
 from jaxcnn.ops._pools import run_pool
 from jaxcnn.ops._rule import compiled
 from jaxcnn.ops._window import PaddingLike, PoolConfig
@@ -76,9 +78,10 @@ def lp_pool(
 
     Returns:
       `[*batch, *spatial_out, C]` in the dtype of x, spatial_out as in `max_pool`. As in ONNX it is a norm; PyTorch sums
-      x^norm without magnitudes, which is the same for even norms, and scales up what ceil_mode cuts off. A window
-      whose elements are so much smaller than the largest of all of x that the norm-th power of the ratio leaves the
-      range of float32 (float64 for that) counts as 0: for norm = 2 from 1e-19 on.
+      x^norm without magnitudes, which is the same for even norms, and scales up what ceil_mode cuts off. For norm = 2,
+      float32 is right where the result is between 4e-31 and 1e34. For a norm that is neither 1, 2 nor infinite, a
+      window whose elements are so much smaller than the largest of all of x that the norm-th power of the ratio leaves
+      the range of float32 (float64 for that) counts as 0: for norm = 3 from 1e-12 on.
 
     Gradient:
       0 at x = 0 and in a window of zeros, also where it has a kink there. For norm = inf the first of the largest
@@ -106,8 +109,7 @@ def lp_pool(
 
 
 def _lp_pool_impl(x: jax.Array, config: PoolConfig, p: float) -> jax.Array:
-    scale, y = _scaled_norms(x, config, p)
-    return (y / scale).astype(x.dtype)
+    return _norms(x, config, p)[0].astype(x.dtype)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))
@@ -117,26 +119,36 @@ def _lp_pool(x: jax.Array, config: PoolConfig, p: float) -> jax.Array:
 
 def _lp_pool_fwd(
     x: jax.Array, config: PoolConfig, p: float
-) -> tuple[jax.Array, tuple[jax.Array, jax.Array, jax.Array]]:
-    scale, y = _scaled_norms(x, config, p)
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array | None, jax.Array]]:
+    y, scale, scaled = _norms(x, config, p)
     # x: the input itself. The scale, one number, and the norms by it, in half precision as they were before rounding.
-    return (y / scale).astype(x.dtype), (x, scale, y)
+    return y.astype(x.dtype), (x, scale, scaled)
 
 
 def _lp_pool_bwd(
-    config: PoolConfig, p: float, residuals: tuple[jax.Array, jax.Array, jax.Array], g: jax.Array
+    config: PoolConfig, p: float, residuals: tuple[jax.Array, jax.Array | None, jax.Array], g: jax.Array
 ) -> tuple[jax.Array]:
     x, scale, y = residuals
+    if p == 2:
+        return (length_dx(widen(x), y, widen(g), config).astype(x.dtype),)
     of_sums = windows.sum_dx(widen(g) * _power(y, 1 - p), config)
-    return ((_signed_power(widen(x) * scale, p - 1) * of_sums).astype(x.dtype),)
+    wide = widen(x) if scale is None else widen(x) * scale
+    return ((_signed_power(wide, p - 1) * of_sums).astype(x.dtype),)
 
 
-def _scaled_norms(x: jax.Array, config: PoolConfig, p: float) -> tuple[jax.Array, jax.Array]:
-    """Return a power of two and the norms of x times it, in float32 or wider."""
+def _norms(x: jax.Array, config: PoolConfig, p: float) -> tuple[jax.Array, jax.Array | None, jax.Array]:
+    """Return the norms, and a power of two and the norms of x times it, None for 1; in float32 or wider."""
     wide = widen(x)
+    if p == 1:
+        y = windows.sum_forward(jnp.abs(wide), config)
+        return y, None, y
+    if p == 2:
+        y = lengths(wide, config)
+        return y, None, y
     scale = _scale(wide, p)
     scaled = wide * scale
-    return scale, _power(windows.sum_forward(scaled * _signed_power(scaled, p - 1), config), 1 / p)
+    y = _power(windows.sum_forward(scaled * _signed_power(scaled, p - 1), config), 1 / p)
+    return y / scale, scale, y
 
 
 def _scale(x: jax.Array, p: float) -> jax.Array:
