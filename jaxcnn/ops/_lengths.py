@@ -24,7 +24,6 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.algorithms import windows
-from jaxcnn.ops._statistics import ROOM, half_exponent
 
 if TYPE_CHECKING:
     from jaxcnn.ops._window import PoolConfig
@@ -89,4 +88,4 @@ def _below_1(x: jax.Array) -> jax.Array:
 
 def _scale(x: jax.Array) -> float:
     """Return a power of two whose square is far within the range."""
-    return 2.0 ** (half_exponent(x) - ROOM // 2)
+    return 2.0 ** (int(jnp.finfo(x.dtype).maxexp) // 2 - 14)
