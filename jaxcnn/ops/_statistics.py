@@ -79,19 +79,27 @@ def _tangents(
     return of_x, Statistics(dmean, jnp.zeros_like(dmean), -factor * (factor * along), 2 * along / factor)
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
-def inverse_root_mean_square(x: jax.Array, where: jax.Array | None, config: NormConfig) -> jax.Array:
-    """Return 1 / sqrt(mean(x^2) + epsilon), for a mean that counts as 0; as `statistics` otherwise."""
+@functools.partial(jax.custom_jvp, nondiff_argnums=(3,))
+def inverse_root_mean_square(
+    x: jax.Array, where: jax.Array | None, unit: jax.Array | None, config: NormConfig
+) -> jax.Array:
+    """Return 1 / sqrt(mean(x^2) + epsilon), for a mean that counts as 0; as `statistics` otherwise.
+
+    `unit` is that of x. It is an operand so that every loop can have its own: of one that loops share, XLA's CPU
+    compiler makes an array of the size of x, which each of them reads.
+    """
     scale = _scale(x, where, config)
-    return _factor(average(jnp.square(x * scale), where, config), scale, config)
+    return _factor(average(jnp.square(x * (scale if unit is None else unit)), where, config), scale, config)
 
 
 @inverse_root_mean_square.defjvp
 def _tangent(
-    config: NormConfig, primals: tuple[jax.Array, jax.Array | None], tangents: tuple[jax.Array, object]
+    config: NormConfig,
+    primals: tuple[jax.Array, jax.Array | None, jax.Array | None],
+    tangents: tuple[jax.Array, object, object],
 ) -> tuple[jax.Array, jax.Array]:
-    (x, where), dx = primals, tangents[0]
-    factor = inverse_root_mean_square(x, where, config)
+    (x, where, unit), dx = primals, tangents[0]
+    factor = inverse_root_mean_square(x, where, unit, config)
     return factor, -factor * (factor * average(x * factor * dx, where, config))
 
 
@@ -102,23 +110,35 @@ def centred(x: jax.Array, where: jax.Array | None, config: NormConfig) -> jax.Ar
     return shifted - average(shifted, where, config)
 
 
+def unit_of(x: jax.Array, config: NormConfig) -> jax.Array | None:
+    """Return the power of two by which x is multiplied before it is squared; None where it depends on x."""
+    exponent = _static_exponent(x, config)
+    return None if exponent is None else jnp.full((), 2.0**exponent, x.dtype)
+
+
 def _scale(deviations: jax.Array, where: jax.Array | None, config: NormConfig) -> jax.Array | float:
     """Return by what deviations are multiplied before they are squared.
 
     The least power of two for which squares that are lost are nothing beside those of epsilon; where the squares of
     the largest numbers do not fit then, 1 over the largest deviation of each set.
     """
-    info, number = jnp.finfo(deviations.dtype), _elements(deviations, config)
-    exponent = -math.floor((math.log2(config.epsilon) - int(info.minexp) - (int(info.nmant) - 3)) / 2)
-    counted = isinstance(number, int) and 0 not in config.axes
-    room = int(info.maxexp) - (math.log2(max(number, 1)) if counted else FEW)
-    if 2 * (math.log2(LARGEST) + exponent) < room:
+    exponent, info = _static_exponent(deviations, config), jnp.finfo(deviations.dtype)
+    if exponent is not None:
         return 2.0**exponent
     top = jnp.max(jnp.abs(unmasked(where, deviations)), config.axes, keepdims=True)
     top = _of_groups(jnp.max, top, config)
     most = 2.0 ** (int(info.maxexp) // 2 - 1) / math.sqrt(config.epsilon)
     scale = jnp.minimum(1 / top, jnp.full_like(top, min(most, float(info.max))))
     return jnp.where((top > 0) & (top < jnp.inf), scale, jnp.ones_like(top))
+
+
+def _static_exponent(x: jax.Array, config: NormConfig) -> int | None:
+    """Return the least k for which squares of x 2^k that are lost are nothing; None where the largest do not fit."""
+    info, number = jnp.finfo(x.dtype), _elements(x, config)
+    exponent = -math.floor((math.log2(config.epsilon) - int(info.minexp) - (int(info.nmant) - 3)) / 2)
+    counted = isinstance(number, int) and 0 not in config.axes
+    room = int(info.maxexp) - (math.log2(max(number, 1)) if counted else FEW)
+    return exponent if 2 * (math.log2(LARGEST) + exponent) < room else None
 
 
 def _elements(x: jax.Array, config: NormConfig) -> int:

@@ -35,7 +35,7 @@ from jaxcnn.ops._dtypes import channel_row, widen
 from jaxcnn.ops._norm import all_but_last, canonical_arrays, canonical_epsilon
 from jaxcnn.ops._rule import compiled
 from jaxcnn.ops._softmax import unmasked
-from jaxcnn.ops._statistics import NormConfig, centred, inverse_root_mean_square, shared
+from jaxcnn.ops._statistics import NormConfig, centred, inverse_root_mean_square, shared, unit_of
 
 Residuals = tuple[jax.Array, jax.Array, jax.Array | None]
 
@@ -90,7 +90,7 @@ def layer_norm(
 def _layer_norm_impl(
     x: jax.Array, scale: jax.Array, bias: jax.Array, where: jax.Array | None, epsilon: float
 ) -> jax.Array:
-    normal, _ = _divided(_centred(x, where), where, epsilon)
+    normal, _ = _divided(_centred(x, where), where, _unit(x, epsilon), epsilon)
     return (normal * channel_row(widen(scale), x) + channel_row(widen(bias), x)).astype(x.dtype)
 
 
@@ -108,24 +108,28 @@ def _layer_norm_fwd(
 
 def _layer_norm_bwd(epsilon: float, residuals: Residuals, g: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array, None]:
     x, scale, where = residuals
-    first_x, first_g, first_scale = lax.optimization_barrier((x, g, scale))
-    second_x, second_g = lax.optimization_barrier((first_x, first_g))
-    dx = _layer_norm_dx(first_x, first_g, first_scale, where, epsilon)
-    dscale = _dscale(_centred(second_x, where), second_g, where, epsilon)
+    first_x, first_g, first_scale, first_unit = lax.optimization_barrier((x, g, scale, _unit(x, epsilon)))
+    second_x, second_g, second_unit = lax.optimization_barrier((first_x, first_g, first_unit))
+    dx = _layer_norm_dx(first_x, first_g, first_scale, first_unit, where, epsilon)
+    dscale = _dscale(_centred(second_x, where), second_g, second_unit, where, epsilon)
     dbias = jnp.sum(widen(g), all_but_last(g))
     return dx.astype(x.dtype), dscale.astype(scale.dtype), dbias.astype(scale.dtype), None
 
 
-def _layer_norm_dx(x: jax.Array, g: jax.Array, scale: jax.Array, where: jax.Array | None, epsilon: float) -> jax.Array:
-    normal, r = _divided(_centred(x, where), where, epsilon)
+def _layer_norm_dx(
+    x: jax.Array, g: jax.Array, scale: jax.Array, unit: jax.Array | None, where: jax.Array | None, epsilon: float
+) -> jax.Array:
+    normal, r = _divided(_centred(x, where), where, unit, epsilon)
     u = widen(g) * channel_row(widen(scale), x)
     of_u, of_u_normal = (_shared_by_channels(v, where) for v in (u, u * normal))
     return r * u - unmasked(where, normal * (r * of_u_normal) + r * of_u)
 
 
-def _dscale(numbers: jax.Array, g: jax.Array, where: jax.Array | None, epsilon: float) -> jax.Array:
+def _dscale(
+    numbers: jax.Array, g: jax.Array, unit: jax.Array | None, where: jax.Array | None, epsilon: float
+) -> jax.Array:
     """Return the cotangent of the scale, from x or x - mean."""
-    return jnp.sum(widen(g) * _divided(numbers, where, epsilon)[0], all_but_last(g))
+    return jnp.sum(widen(g) * _divided(numbers, where, unit, epsilon)[0], all_but_last(g))
 
 
 _layer_norm.defvjp(_layer_norm_fwd, _layer_norm_bwd)
@@ -141,9 +145,16 @@ def _centred(x: jax.Array, where: jax.Array | None) -> jax.Array:
     return centred(widen(x), where, _config(x, 1.0))
 
 
-def _divided(numbers: jax.Array, where: jax.Array | None, epsilon: float) -> tuple[jax.Array, jax.Array]:
+def _unit(x: jax.Array, epsilon: float) -> jax.Array | None:
+    """Return the power of two by which numbers like x are multiplied before they are squared."""
+    return unit_of(widen(x), _config(x, epsilon))
+
+
+def _divided(
+    numbers: jax.Array, where: jax.Array | None, unit: jax.Array | None, epsilon: float
+) -> tuple[jax.Array, jax.Array]:
     """Return numbers * r, and r = 1 / sqrt(their mean square + epsilon)."""
-    r = inverse_root_mean_square(numbers, where, _config(numbers, epsilon))
+    r = inverse_root_mean_square(numbers, where, unit, _config(numbers, epsilon))
     return numbers * r, r
 
 
@@ -193,7 +204,7 @@ def rms_norm(
 
 
 def _rms_norm_impl(x: jax.Array, scale: jax.Array, where: jax.Array | None, epsilon: float) -> jax.Array:
-    normal, _ = _divided(widen(x), where, epsilon)
+    normal, _ = _divided(widen(x), where, _unit(x, epsilon), epsilon)
     return (normal * channel_row(widen(scale), x)).astype(x.dtype)
 
 
@@ -211,15 +222,17 @@ def _rms_norm_fwd(
 
 def _rms_norm_bwd(epsilon: float, residuals: Residuals, g: jax.Array) -> tuple[jax.Array, jax.Array, None]:
     x, scale, where = residuals
-    first_x, first_g = lax.optimization_barrier((x, g))
-    second_x, second_g = lax.optimization_barrier((first_x, first_g))
-    dx = _rms_norm_dx(first_x, first_g, scale, where, epsilon)
-    dscale = _dscale(widen(second_x), second_g, where, epsilon)
+    first_x, first_g, first_scale, first_unit = lax.optimization_barrier((x, g, scale, _unit(x, epsilon)))
+    second_x, second_g, second_unit = lax.optimization_barrier((first_x, first_g, first_unit))
+    dx = _rms_norm_dx(first_x, first_g, first_scale, first_unit, where, epsilon)
+    dscale = _dscale(widen(second_x), second_g, second_unit, where, epsilon)
     return dx.astype(x.dtype), dscale.astype(scale.dtype), None
 
 
-def _rms_norm_dx(x: jax.Array, g: jax.Array, scale: jax.Array, where: jax.Array | None, epsilon: float) -> jax.Array:
-    normal, r = _divided(widen(x), where, epsilon)
+def _rms_norm_dx(
+    x: jax.Array, g: jax.Array, scale: jax.Array, unit: jax.Array | None, where: jax.Array | None, epsilon: float
+) -> jax.Array:
+    normal, r = _divided(widen(x), where, unit, epsilon)
     u = widen(g) * channel_row(widen(scale), x)
     return r * u - unmasked(where, normal * (r * _shared_by_channels(u * normal, where)))
 
