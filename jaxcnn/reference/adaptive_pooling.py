@@ -47,7 +47,7 @@ def adaptive_max_pool_with_indices(
         values = x[(..., *inside, slice(None))].reshape(*x.shape[: -rank - 1], -1, x.shape[-1])
         found.append(jnp.asarray(numbers[inside].ravel())[jnp.argmax(values, -2)])
     indices = jnp.stack(found, -2).reshape(*x.shape[: -rank - 1], *sizes, x.shape[-1])
-    y = _reduce_bins(jnp.max, x, output_size)
+    y = _reduce_bins(first_maximum, x, output_size)
     return from_channels_last(y, dimension_numbers), from_channels_last(indices, dimension_numbers)
 
 
