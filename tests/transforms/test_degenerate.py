@@ -127,7 +127,8 @@ def test_a_size_that_is_a_symbol_counts_as_one():
     (batch,) = jax.export.symbolic_shape("b")
     pool = window("max", (1, 2, 2, 1))
     reports = []
-    jax.export.export(jax.jit(accelerate(pool, report=reports.append)))(jax.ShapeDtypeStruct((batch, 4, 4, 3), float))
+    x = jax.ShapeDtypeStruct((batch, 4, 4, 3), jnp.float32)
+    jax.export.export(jax.jit(accelerate(pool, report=reports.append)))(x)
     assert [one.flops for one in reports[0].findings] == [3 * 3 * 3 * 4]
     assert reports[0].share == 1
     assert "b,4,4,3" in str(reports[0])
