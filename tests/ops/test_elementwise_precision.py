@@ -124,7 +124,7 @@ def test_every_thousandth_float32(record_property):
     check_float32(x[large_enough(x)], record_property)
 
 
-@pytest.mark.parametrize("count", [60, pytest.param(5000, marks=pytest.mark.full)])
+@pytest.mark.parametrize("count", [15, pytest.param(5000, marks=pytest.mark.full)])
 def test_float64(count, record_property):
     """The formulas in float64 that judge float32 are judged by the way."""
     pytest.importorskip("mpmath")

@@ -205,7 +205,7 @@ def test_curvatures_of_losses_in_float32(record_property):
     check_curvatures(x, right_of, record_property)
 
 
-@pytest.mark.parametrize("count", [40, pytest.param(5000, marks=pytest.mark.full)])
+@pytest.mark.parametrize("count", [12, pytest.param(5000, marks=pytest.mark.full)])
 def test_losses_in_float64(count, record_property):
     pytest.importorskip("mpmath")
     from tests.oracles import exact
