@@ -1,37 +1,58 @@
-"""The slopes of silu, mish and gelu with tanh, with all of their digits, and the argument of gelu's exponential.
+"""The slopes of silu, mish and gelu with tanh, with all of their digits, and the exponential of gelu.
 
 Each is a pair of factors, near and far (see `_exponentials`), whose own derivative, the second one of the activation,
 is written out. The derivations of the slopes stand in `gated_activations`.
 """
 
+import math
 from fractions import Fraction
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.ops._exponentials import Factors, below_0, exp_factors, leading, leading_of, squared_1_plus, summed
+from jaxcnn.ops._exp import Factors, exp2_factors, exp_factors
+from jaxcnn.ops._exponentials import below_0, rounded, squared_1_plus
 
-Pair = tuple[jax.Array, jax.Array]
+
+def _parts(number: Fraction, bits: int) -> tuple[float, float]:
+    """Return the number of so many bits that is nearest to a number, and the rest."""
+    fraction, exponent = math.frexp(float(number))
+    first = math.ldexp(round(math.ldexp(fraction, bits)), exponent - bits)
+    return first, float(number - Fraction(first))
+
 
 # z = _SLOPE (x + _CUBIC x^3), in more digits than float64 has.
 _CUBIC = Fraction("0.044715")
 _SLOPE = Fraction("1.595769121605730711759784239737527473938")  # sqrt(8 / pi)
+_OCTAVES = Fraction("1.442695040888963407359924681001892137427")  # 1 / log 2
+_PARTS = {"float32": _parts(_SLOPE, 6), "float64": _parts(_SLOPE, 13)}
+# Slope and cubic of u in two parts each; the bits that h and q are rounded by.
+_GELU = {
+    name: (_parts(_SLOPE * _OCTAVES, bits), _parts(_SLOPE * _CUBIC * _OCTAVES, bits))
+    for name, bits in (("float32", 6), ("float64", 13))
+}
+_END = {"float32": 11.5, "float64": 24.0}  # of |x|: there exp(-|z|) is 0 beside the smallest number
+_DROPPED = {"float32": (15, 9), "float64": (34, 25)}
 
 
 def gate_slope_factors(
-    negative: jax.Array, near: jax.Array | float, far: jax.Array, s: jax.Array, s_and_1: jax.Array
+    negative: jax.Array,
+    near: jax.Array | float,
+    far: jax.Array,
+    s: jax.Array,
+    parts: tuple[jax.Array, jax.Array | float],
 ) -> Factors:
     """Return the factors of the derivative of x sigmoid(z), where those of e = exp(-|z|) and the sign of z are given.
 
-    With q = sigmoid(-z) and s = -|x z'|, s + 1 given beside it for its digits, z odd in x, and p = sigmoid(z):
+    With q = sigmoid(-z), p = sigmoid(z), z odd in x, and s = -|x z'|, beside which s + 1 is given in two parts:
 
         p + x z' p q = p (1 + x z' q) = e (1 + e + s) / (1 + e)^2 below 0, (1 + e - s e) / (1 + e)^2 above
 
     Its zero is that of 1 + e + s, where s is near -1: that sum has no terms that are rounded before they cancel.
     """
     e = near * far
-    top = jnp.where(negative, far * (s_and_1 + e), 1 + e * (1 - s))
+    top = jnp.where(negative, far * (parts[0] + (parts[1] + e)), 1 + e * (1 - s))
     return jnp.where(negative, near, 1.0), top / squared_1_plus(e)
 
 
@@ -52,7 +73,7 @@ def gate_curvature(
 def silu_slope(x: jax.Array) -> Factors:
     """Return near <= 1 and far with near * far = silu'(x)."""
     below = below_0(x)
-    return gate_slope_factors(x < 0, *exp_factors(below), below, 1 + below)
+    return gate_slope_factors(x < 0, *exp_factors(below), below, (below, 1.0))
 
 
 @silu_slope.defjvp
@@ -102,37 +123,48 @@ def _mish_slope_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tu
 
 
 @jax.custom_jvp
-def gelu_argument(x: jax.Array) -> Pair:
-    """Return z, and what its rounding left over: z is -17 at x = -5, and an error of it is one of exp(z).
+def gelu_exp_factors(x: jax.Array) -> Factors:
+    """Return near <= 1 and far with near * far = exp(-|z|).
 
-    With h the leading digits of x and s those of h^2, z is x q, q = slope + cubic x^2, and the products of two numbers
-    of half as many digits have no rounding error.
+    z is 17 at x = 5, and an error of it is one of exp(z): so u = |z| / log 2 comes as a sum. With h the leading digits
+    of |x|, so few that h^2 leaves room for those of a coefficient, and l the rest of |x|,
+
+        u = h (slope + cubic h^2) + l (slope + cubic (3 h |x| + l^2))
+
+    q, the leading digits of slope + cubic h^2, has a product with h that has
+    no rounding error, and what q leaves is the sum of products that have none and of small ones.
     """
-    slope, cubic = (leading_of(number, x.dtype.name) for number in (_SLOPE, _SLOPE * _CUBIC))
-    slope_rest, cubic_rest = float(_SLOPE - Fraction(slope)), float(_SLOPE * _CUBIC - Fraction(cubic))
-    high = leading(x)
+    slope, cubic = _GELU[x.dtype.name]
+    of_high, of_q = _DROPPED[x.dtype.name]
+    size = jnp.abs(x)
+    size = jnp.where(size > _END[x.dtype.name], _END[x.dtype.name], size)
+    high = rounded(size, of_high)
+    low = size - high
     square = high * high
-    s = leading(square)
-    q = leading(float(_SLOPE * _CUBIC) * s + float(_SLOPE))
-    s_rest = (square - s) + (x - high) * (x + high)
-    q_rest = ((cubic * s - q) + slope) + (float(_SLOPE * _CUBIC) * s_rest + (cubic_rest * s + slope_rest))
-    return summed(high * q, (x - high) * q + x * q_rest)
+    q = rounded(sum(cubic) * square + sum(slope), of_q)
+    q_rest = (cubic[0] * square - (q - slope[0])) + (cubic[1] * square + slope[1])
+    of_low = low * (3 * sum(cubic) * (size * high) + (sum(cubic) * (low * low) + sum(slope)))
+    return exp2_factors(-(high * q), -(high * q_rest + of_low))
 
 
-@gelu_argument.defjvp
-def _gelu_argument_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[Pair, Pair]:
+@gelu_exp_factors.defjvp
+def _gelu_exp_factors_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[Factors, Factors]:
     (x,), (dx,) = primals, tangents
+    near, far = gelu_exp_factors(x)
     slope = float(_SLOPE) + float(3 * _SLOPE * _CUBIC) * (x * x)
-    return gelu_argument(x), (slope * dx, jnp.zeros_like(x))
+    return (near, far), (jnp.zeros_like(near), dx * (far * jnp.where(x < 0, slope, -slope)))
 
 
 @jax.custom_jvp
 def gelu_slope(x: jax.Array) -> Factors:
     """Return near <= 1 and far with near * far = gelu'(x), the one with tanh."""
-    below = -jnp.abs(x)
-    z, rest = gelu_argument(below)
-    cubic = float(2 * _SLOPE * _CUBIC) * (below * below * below)  # x z' = z + 2 _SLOPE _CUBIC x^3
-    return gate_slope_factors(x < 0, *exp_factors(z, rest), z + cubic, (1 + z) + (rest + cubic))
+    size = jnp.abs(x)
+    high = rounded(size, _DROPPED[x.dtype.name][0])
+    first, rest = _PARTS[x.dtype.name]
+    cubic = float(3 * _SLOPE * _CUBIC)
+    of_low = (size - high) * (float(_SLOPE) + 3 * cubic * (size * high))
+    small = cubic * (high * high) * high + (high * rest + of_low)  # x z' is first h + this, and first h has no error
+    return gate_slope_factors(x < 0, *gelu_exp_factors(x), -(high * first) - small, (1 - high * first, -small))
 
 
 @gelu_slope.defjvp
@@ -141,5 +173,5 @@ def _gelu_slope_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tu
     below = below_0(x)
     cubic = float(3 * _SLOPE * _CUBIC) * (x * x)
     slope = float(_SLOPE) + cubic  # z', and x z'' = 2 cubic
-    curvature = gate_curvature(x < 0, *exp_factors(*gelu_argument(below)), 2 * (slope + cubic), -below * slope * slope)
+    curvature = gate_curvature(x < 0, *gelu_exp_factors(x), 2 * (slope + cubic), -below * slope * slope)
     return gelu_slope(x), (jnp.zeros_like(x), dx * curvature)

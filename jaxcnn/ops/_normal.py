@@ -26,7 +26,8 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.ops._exponentials import Factors, exp_factors, leading, summed
+from jaxcnn.ops._exp import Factors, exp_factors
+from jaxcnn.ops._exponentials import leading, summed
 
 _CENTRE_OF_R, _CENTRE_OF_S = {"float32": 1.5, "float64": 4.0}, 4.0  # k
 _DENSITY = 1 / math.sqrt(2 * math.pi)

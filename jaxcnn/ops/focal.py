@@ -33,7 +33,8 @@ import jax.numpy as jnp
 from jaxcnn.ops._axes import as_mask
 from jaxcnn.ops._binary_loss import Denied, binary_loss
 from jaxcnn.ops._dtypes import as_floating, as_static_number
-from jaxcnn.ops._exponentials import Factors, decay_argument, decay_factors, exp_factors, expm1, log1p_over, plus
+from jaxcnn.ops._exp import Factors, exp_factors
+from jaxcnn.ops._exponentials import decay_argument, decay_factors, expm1, log1p_over, plus
 from jaxcnn.ops._losses import canonical_reduction, with_labels
 
 

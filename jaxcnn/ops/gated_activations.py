@@ -35,8 +35,9 @@ import jax.numpy as jnp
 
 from jaxcnn.ops._axes import canonical_axes
 from jaxcnn.ops._dtypes import as_floating, widen
-from jaxcnn.ops._exponentials import below_0, exp_factors, sigmoid_factors, sigmoid_slope_factors
-from jaxcnn.ops._gates import gelu_argument, gelu_slope, mish_base, mish_slope, silu_slope
+from jaxcnn.ops._exp import exp_factors
+from jaxcnn.ops._exponentials import below_0, sigmoid_factors, sigmoid_of_exp, sigmoid_slope_factors
+from jaxcnn.ops._gates import gelu_exp_factors, gelu_slope, mish_base, mish_slope, silu_slope
 from jaxcnn.ops._normal import normal_factors, normal_gate_slope_factors
 from jaxcnn.ops._rule import elementwise
 
@@ -72,15 +73,18 @@ def silu(x: jax.Array) -> jax.Array:
     return _silu(as_floating("x", x))
 
 
+_BOUND = 1000.0
+
+
 def _within(x: jax.Array) -> jax.Array:
     """Return x, or a bound beyond which the gate and its slope are constant: infinity times 0 would be nan."""
-    return jnp.clip(x, -1000.0, 1000.0)
+    return jnp.clip(x, -_BOUND, _BOUND)
 
 
 def _silu_impl(x: jax.Array) -> jax.Array:
-    wide = jnp.maximum(widen(x), -1000.0)
-    near, far = sigmoid_factors(wide)
-    return (wide * near * far).astype(x.dtype)
+    wide = widen(x)
+    near, far = sigmoid_factors(_within(wide))
+    return (jnp.maximum(wide, -_BOUND) * near * far).astype(x.dtype)
 
 
 def _silu_cotangent(x: jax.Array, g: jax.Array) -> jax.Array:
@@ -124,13 +128,15 @@ def mish(x: jax.Array) -> jax.Array:
 
 
 def _mish_impl(x: jax.Array) -> jax.Array:
-    wide = jnp.maximum(widen(x), -1000.0)
-    negative = wide < 0
-    near, far = exp_factors(below_0(wide))
+    wide = widen(x)
+    within = _within(wide)
+    negative = within < 0
+    near, far = exp_factors(below_0(within))
     e = near * far
     # Above 0 both sides of the fraction are divided by u^2.
     top = jnp.where(negative, far * (e + 2), 1 + 2 * e)
-    return (wide * jnp.where(negative, near, 1.0) * (top / mish_base(negative, e))).astype(x.dtype)
+    gate = top / mish_base(negative, e)
+    return (jnp.maximum(wide, -_BOUND) * jnp.where(negative, near, 1.0) * gate).astype(x.dtype)
 
 
 def _mish_cotangent(x: jax.Array, g: jax.Array) -> jax.Array:
@@ -177,17 +183,15 @@ def gelu(x: jax.Array, approximate: bool = True) -> jax.Array:
 
 
 def _gelu_impl(x: jax.Array, approximate: bool) -> jax.Array:
-    wide = jnp.maximum(widen(x), -40.0)
-    if approximate:
-        near, far = sigmoid_factors(*gelu_argument(jnp.minimum(wide, 40.0)))
-    else:
-        near, far = normal_factors(wide)
-    return (wide * near * far).astype(x.dtype)
+    wide = widen(x)
+    within = _within(wide)
+    near, far = sigmoid_of_exp(within < 0, *gelu_exp_factors(within)) if approximate else normal_factors(within)
+    return (jnp.maximum(wide, -_BOUND) * near * far).astype(x.dtype)
 
 
 def _gelu_cotangent(x: jax.Array, g: jax.Array, approximate: bool) -> jax.Array:
-    wide = jnp.clip(widen(x), -40.0, 40.0)
-    near, far = gelu_slope(wide) if approximate else normal_gate_slope_factors(wide)
+    within = _within(widen(x))
+    near, far = gelu_slope(within) if approximate else normal_gate_slope_factors(within)
     return (widen(g) * near * far).astype(g.dtype)
 
 

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 
 from jaxcnn.ops import _exponentials as exponentials
 from jaxcnn.ops._dtypes import as_floating, is_half, widen
-from jaxcnn.ops._exponentials import log1p_over, sigmoid_factors, sigmoid_slope_factors, tanh_slope_factors
+from jaxcnn.ops._exponentials import log1p_over, sigmoid_factors, sigmoid_slope_factors
 from jaxcnn.ops._rule import elementwise
 
 
@@ -105,8 +105,7 @@ def tanh(x: jax.Array, /) -> jax.Array:
 
 
 def _tanh_cotangent(x: jax.Array, g: jax.Array) -> jax.Array:
-    near, far = tanh_slope_factors(widen(x))
-    return (widen(g) * near * far).astype(g.dtype)
+    return (widen(g) * exponentials.tanh_slope(widen(x))).astype(g.dtype)
 
 
 _tanh = elementwise(

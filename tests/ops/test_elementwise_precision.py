@@ -182,10 +182,10 @@ def test_tails_that_1_minus_y_loses(name, x, order, expected):
     np.testing.assert_allclose(np.asarray(found, np.float64), expected, rtol=5e-7)
 
 
-@pytest.mark.parametrize("name", sorted({name for name, *_ in TAILS} - {"sigmoid", "softplus", "log_sigmoid"}))
+@pytest.mark.parametrize("name", sorted({name for name, *_ in TAILS} - {"sigmoid", "tanh", "softplus", "log_sigmoid"}))
 def test_a_cotangent_may_make_up_for_a_slope_that_is_too_small(name):
     """The slope at x is subnormal or less, and 2^60 times it is a number."""
-    x = {"tanh": 50.0, "squareplus": -2e19, "soft_sign": 2e19, "celu, alpha 0.7": -70.0}.get(name, -100.0)
+    x = {"squareplus": -2e19, "soft_sign": 2e19, "celu, alpha 0.7": -70.0}.get(name, -100.0)
     x = {"gelu": -10.8, "gelu, exact": -14.0}.get(name, x)
     _, slope, _ = right(name, np.asarray([x]), None)
     _, pull = jax.vjp(layer(jaxcnn, name, None), np.asarray([x], np.float32))
