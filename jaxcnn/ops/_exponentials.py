@@ -247,16 +247,19 @@ def _sigmoid_slope_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) ->
 @jax.custom_jvp
 def tanh_slope(x: jax.Array) -> jax.Array:
     """Return the derivative of tanh, 4 sigmoid'(2 x), 0 where it is too small for the dtype."""
-    e_4 = exp_times_power(-2 * jnp.abs(x), 2)
-    return e_4 / squared_1_plus(e_4 * 0.25)
+    return _tanh_slope_times_power(x, 0)
+
+
+def _tanh_slope_times_power(x: jax.Array, power: int) -> jax.Array:
+    e = exp_times_power(-2 * jnp.abs(x), 2 + power)
+    return e / squared_1_plus(e * 0.5 ** (2 + power))
 
 
 @tanh_slope.defjvp
 def _tanh_slope_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
-    """Return the second derivative too, -2 tanh tanh'."""
+    """Return the second derivative too, -tanh (2 tanh')."""
     (x,), (dx,) = primals, tangents
-    slope = tanh_slope(x)
-    return slope, dx * (-2 * tanh(x) * slope)
+    return tanh_slope(x), dx * (-tanh(x) * _tanh_slope_times_power(x, 1))
 
 
 def squared_1_plus(e: jax.Array) -> jax.Array:

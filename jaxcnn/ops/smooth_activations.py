@@ -105,7 +105,10 @@ def tanh(x: jax.Array, /) -> jax.Array:
 
 
 def _tanh_cotangent(x: jax.Array, g: jax.Array) -> jax.Array:
-    return (widen(g) * exponentials.tanh_slope(widen(x))).astype(g.dtype)
+    if not is_half(x):
+        return g * exponentials.tanh_slope(x)
+    near, far = sigmoid_slope_factors(2 * widen(x))
+    return (widen(g) * near * (4 * far)).astype(g.dtype)
 
 
 _tanh = elementwise(
