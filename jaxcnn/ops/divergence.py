@@ -128,7 +128,8 @@ def _kl_divergence_bwd(axes: Axes, log_target: bool, residuals: Any, g: Any) -> 
     g = unmasked(where, jnp.expand_dims(dense, axes))
     of_targets = g * t * (surprise + 1) if log_target else g * (surprise + 1)
     dtargets = jnp.where(t == 0, jnp.zeros_like(t), of_targets) if wanted else jnp.zeros_like(t)
-    return (-g * t).astype(predictions.dtype), dtargets.astype(targets.dtype), None
+    of_predictions = jnp.where(t == 0, jnp.zeros_like(t), -g * t)  # no part in the second order either
+    return of_predictions.astype(predictions.dtype), dtargets.astype(targets.dtype), None
 
 
 _kl_divergence.defvjp(_kl_divergence_fwd, _kl_divergence_bwd, symbolic_zeros=True)

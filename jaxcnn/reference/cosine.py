@@ -46,6 +46,7 @@ def _similarity(a: jax.Array, b: jax.Array, epsilon: float, axis: Any, where: ja
         square = jnp.sum(x * x, axis, keepdims=True, where=where)
         if where is not None:
             square = jnp.where(jnp.any(where, axis, keepdims=True), square, jnp.ones_like(square))
-        return x / jnp.sqrt(jnp.clip(square, epsilon))
+        # jnp.clip has half a slope where the square is epsilon, and the layer none.
+        return x / jnp.sqrt(jnp.where(square <= epsilon, jnp.full_like(square, epsilon), square))
 
     return jnp.sum(unit(a) * unit(b), axis, where=where)

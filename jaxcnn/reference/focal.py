@@ -19,9 +19,10 @@ def sigmoid_focal_loss(
 
     def focal(z: jax.Array, y: jax.Array) -> jax.Array:
         log_p, log_not_p = jax.nn.log_sigmoid(z), jax.nn.log_sigmoid(-z)
-        pairs = jnp.stack([log_p, log_not_p], -1)
-        log_mistake = jax.scipy.special.logsumexp(pairs, -1, b=jnp.stack([1 - y, y], -1))
-        loss = (-y * log_p - (1.0 - y) * log_not_p) * jnp.exp(gamma * log_mistake)
+        # Not logsumexp of the weights 1 - y and y, for which a weight of 0 has no gradient.
+        mistake = (1.0 - y) * jax.nn.sigmoid(z) + y * jax.nn.sigmoid(-z)
+        positive = jnp.where(mistake == 0, jnp.finfo(z.dtype).tiny, mistake)
+        loss = (-y * log_p - (1.0 - y) * log_not_p) * positive**gamma
         return loss if alpha is None else (alpha * y + (1.0 - alpha) * (1.0 - y)) * loss
 
     return elementwise(focal, (logits, rescaled(labels, logits)), where, reduction)

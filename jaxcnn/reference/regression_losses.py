@@ -40,8 +40,12 @@ def absolute_error(
     reduction: str = "none",
 ) -> jax.Array:
     """Take the absolute difference; the autodiff twin of `jaxcnn.absolute_error`."""
-    # jnp.abs has the slope 1 at 0, where that of the layer is 0.
-    return elementwise(lambda e: e * jnp.sign(e), _error(predictions, targets), where, reduction)
+
+    def size(e: jax.Array) -> jax.Array:
+        # jnp.abs has the slope 1 at 0, where that of the layer is 0, as it is at NaN.
+        return jnp.where(e > 0, e, jnp.where(e < 0, -e, jax.lax.stop_gradient(e)))
+
+    return elementwise(size, _error(predictions, targets), where, reduction)
 
 
 def huber_loss(
@@ -55,9 +59,13 @@ def huber_loss(
     """Take the squared difference up to delta, a line beyond; the autodiff twin of `jaxcnn.huber_loss`."""
 
     def huber(error: jax.Array) -> jax.Array:
+        if delta > float(jnp.finfo(error.dtype).max):
+            return 0.5 * error**2
+        # jnp.minimum has half a slope where |e| is delta, and the layer that of the parabola.
         size = jnp.abs(error)
-        quadratic = jnp.minimum(size, delta)
-        return 0.5 * quadratic**2 + delta * (size - quadratic)
+        beyond = size > delta
+        inner = jnp.where(beyond, jnp.zeros_like(error), error)
+        return jnp.where(beyond, delta * (size - 0.5 * delta), 0.5 * inner**2)
 
     return elementwise(huber, _error(predictions, targets), where, reduction)
 
