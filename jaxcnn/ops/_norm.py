@@ -1,5 +1,6 @@
 """What the norms share: canonical arguments, and the affine map of every channel at the end."""
 
+import math
 from typing import Any
 
 import jax
@@ -31,15 +32,15 @@ def canonical_arrays(x: Any, *channels: tuple[str, Any, float], called: str = "x
 
 
 def canonical_epsilon(epsilon: Any, dtype: Any) -> float:
-    """Return `epsilon`, which is added to numbers of the accumulation dtype of `dtype`, as a number above 0.
+    """Return `epsilon`, which is added to numbers of the accumulation dtype of `dtype`, as a finite number above 0.
 
     Raises:
       TypeError: it is no static number.
-      ValueError: it is not above 0, or rounded to 0.
+      ValueError: it is not above 0 and finite, or rounded to 0.
     """
     number = as_static_number("epsilon", epsilon, dtype)
-    if not number > 0:
-        raise ValueError(f"epsilon (={epsilon!r}) must be above 0")
+    if not 0 < number < math.inf:
+        raise ValueError(f"epsilon (={epsilon!r}) must be above 0 and finite")
     return number
 
 

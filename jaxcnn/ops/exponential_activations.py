@@ -20,6 +20,7 @@ References: Clevert, Unterthiner and Hochreiter 2015, arXiv:1511.07289 (elu); Ba
 Klambauer et al. 2017, arXiv:1706.02515 (selu).
 """
 
+import math
 from fractions import Fraction
 
 import jax
@@ -78,7 +79,7 @@ def celu(x: jax.Array, alpha: float = 1.0) -> jax.Array:
 
     Args:
       x: floating, any shape.
-      alpha: a Python number other than 0; it is static.
+      alpha: a finite Python number other than 0; it is static.
 
     Returns:
       An array of the shape and dtype of x.
@@ -88,7 +89,7 @@ def celu(x: jax.Array, alpha: float = 1.0) -> jax.Array:
 
     Raises:
       TypeError: x is not floating, or alpha is not a static number.
-      ValueError: alpha is 0.
+      ValueError: alpha is 0 or not finite.
 
     Example:
       >>> import jax.numpy as jnp, jaxcnn
@@ -100,8 +101,8 @@ def celu(x: jax.Array, alpha: float = 1.0) -> jax.Array:
     """
     x = as_floating("x", x)
     alpha = as_static_number("alpha", alpha, x.dtype)
-    if alpha == 0:
-        raise ValueError(f"alpha (={alpha!r}) must not be 0")
+    if alpha == 0 or not math.isfinite(alpha):
+        raise ValueError(f"alpha (={alpha!r}) must be finite and not 0")
     return _celu(x, 1.0, alpha, alpha)
 
 

@@ -67,3 +67,27 @@ def test_a_number_that_is_rounded_to_0_is_refused(op, option, dtype):
         with pytest.raises(ValueError, match=rf"{option} \(={number}\) must not be so small that \w+ has it as 0"):
             CALLS[op, option](number, x)
     CALLS[op, option](1.2e-38, x)
+
+
+@pytest.mark.parametrize("number", [float("inf"), -float("inf"), float("nan")])
+@pytest.mark.parametrize(("op", "option"), CALLS)
+def test_what_is_not_finite_is_refused_by_name_or_taken(op, option, number):
+    """Never an OverflowError of a Python int, which says nothing of the option."""
+    said = name = f"{option} (={number!r})"
+    try:
+        CALLS[op, option](number, X)
+    except ValueError as error:
+        said = str(error)
+    assert name in said
+
+
+@pytest.mark.parametrize("op", [name for name, option in CALLS if option == "epsilon" and "cosine" not in name])
+def test_an_infinite_epsilon_is_refused(op):
+    with pytest.raises(ValueError, match=r"epsilon \(=inf\) must be above 0 and finite"):
+        CALLS[op, "epsilon"](float("inf"), X)
+
+
+@pytest.mark.parametrize("alpha", [float("inf"), -float("inf"), float("nan")])
+def test_an_infinite_alpha_of_celu_is_refused(alpha):
+    with pytest.raises(ValueError, match=rf"alpha \(={alpha!r}\) must be finite and not 0"):
+        jaxcnn.celu(X - 2, alpha)
