@@ -92,20 +92,22 @@ def _polynomial(coefficients: tuple[float, ...], t: jax.Array) -> jax.Array:
 
 
 @jax.custom_jvp
-def normal_factors(x: jax.Array) -> Factors:
-    """Return near <= 1 and far with near * far = P(x)."""
+def normal_gate(x: jax.Array) -> jax.Array:
+    """Return x P(x)."""
     a = _size(x)
     near, far = _gauss(a)
     share, t = _share_and_t(a, _CENTRE_OF_R[x.dtype.name])
-    tail = far * (share * _polynomial(_R[x.dtype.name], t))
-    return jnp.where(x < 0, near, 1.0), jnp.where(x < 0, tail, 1 - near * tail)
+    below = x < 0
+    # a / (a + k) times the polynomial is a R(a), with one rounding less than R(a) times a.
+    tail = far * (jnp.where(below, x * share, share) * _polynomial(_R[x.dtype.name], t))
+    return jnp.where(below, near * tail, x * (1 - near * tail))
 
 
-@normal_factors.defjvp
-def _normal_factors_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[Factors, Factors]:
+@normal_gate.defjvp
+def _normal_gate_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
     (x,), (dx,) = primals, tangents
-    near, far = _gauss(_size(x))
-    return normal_factors(x), (jnp.zeros_like(x), dx * (jnp.where(x < 0, 1.0, near) * (far * _DENSITY)))
+    near, far = normal_gate_slope_factors(x)
+    return normal_gate(x), dx * near * far
 
 
 @jax.custom_jvp

@@ -38,7 +38,7 @@ from jaxcnn.ops._dtypes import as_floating, widen
 from jaxcnn.ops._exp import exp_factors
 from jaxcnn.ops._exponentials import below_0, sigmoid_factors, sigmoid_of_exp, sigmoid_slope_factors
 from jaxcnn.ops._gates import gelu_exp_factors, gelu_slope, mish_base, mish_slope, silu_slope
-from jaxcnn.ops._normal import normal_factors, normal_gate_slope_factors
+from jaxcnn.ops._normal import normal_gate, normal_gate_slope_factors
 from jaxcnn.ops._rule import elementwise
 
 
@@ -184,8 +184,10 @@ def gelu(x: jax.Array, approximate: bool = True) -> jax.Array:
 
 def _gelu_impl(x: jax.Array, approximate: bool) -> jax.Array:
     wide = widen(x)
+    if not approximate:
+        return normal_gate(jnp.maximum(wide, -_BOUND)).astype(x.dtype)
     within = _within(wide)
-    near, far = sigmoid_of_exp(within < 0, *gelu_exp_factors(within)) if approximate else normal_factors(within)
+    near, far = sigmoid_of_exp(within < 0, *gelu_exp_factors(within))
     return (jnp.maximum(wide, -_BOUND) * near * far).astype(x.dtype)
 
 
