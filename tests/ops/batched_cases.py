@@ -1,41 +1,14 @@
 """The cases of `jaxcnn.gradcheck.cases` that have a batch, with a batch of any size, to the second order."""
 
-import dataclasses
 import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxcnn.gradcheck.cases import CASES, Classes, Places
+from jaxcnn.gradcheck.cases import CASES
+from tests.ops.batches import batch_axis, with_batch
 
-# Where the examples do not stand first; None: the case has none.
-AXES = {
-    "softmax_cross_entropy first axis": 1,
-    "softmax_cross_entropy weights, smoothed, mean, two axes": 1,
-    "cosine_distance masked mean over axis 0": 1,
-    "softmax two axes": 1,
-    "log_softmax two axes": 1,
-    "glu axis 1": 0,
-    "conv_general_dilated batch groups": None,  # its groups divide the examples
-    "weight_standardization 2-D, scale": None,
-    "weight_standardization dense": None,
-    "stochastic_depth batch": None,
-    "unfold no batch axis, same": None,
-    "fold no batch axis, same": None,
-    "upsample_nearest to 7": None,
-    "upsample_linear to 7": None,
-    "pad symmetric, over the axis": None,
-    "pad wrap, over the axis": None,
-    "adaptive_avg_pool more than there are": 0,
-    "adaptive_max_pool more than there are": 0,
-    "lp_pool norm 1.5": None,
-    "lp_pool norm 1": None,
-}
-ALL_ARE_EXAMPLES = (
-    "softmax_cross_entropy", "squared_error", "l2_loss", "absolute_error", "huber_loss", "log_cosh", "hinge_loss",
-    "sigmoid_binary_cross_entropy", "sigmoid_focal_loss", "kl_divergence", "cosine_similarity", "cosine_distance",
-)  # fmt: skip
 # One layer an algorithm, or a kind of rule.
 FIRST = (
     "conv 2-D", "conv stride does not divide", "conv groups", "conv pointwise", "conv 3-D", "conv circular",
@@ -48,36 +21,11 @@ FIRST = (
 )  # fmt: skip
 
 
-def batch_axis(case):
-    """Return the axis of the examples in the first array of a case; None if it has none."""
-    return AXES.get(case.name, None if "no batch axis" in case.label else 0)
-
-
 BATCHED = tuple(case for case in CASES if batch_axis(case) is not None)
 
 
-def of_examples(case):
-    """Return for each array of a case whether it has the axis of the examples."""
-    everywhere = case.op in ALL_ARE_EXAMPLES
-    return [n == 0 or everywhere or isinstance(spec, Classes | Places) for n, spec in enumerate(case.inputs)]
-
-
-def with_batch(case, size, rows=None):
-    """Return a case with that many examples, and masks of as many rows, or of another number."""
-    axis = batch_axis(case)
-    inputs = [
-        spec._replace(shape=(*spec.shape[:axis], size, *spec.shape[axis + 1 :])) if examples else spec
-        for spec, examples in zip(case.inputs, of_examples(case), strict=True)
-    ]
-    options = dict(case.options)
-    if "where" in options:
-        mask = np.asarray(options["where"])
-        options["where"] = np.take(mask, np.arange(size if rows is None else rows) % mask.shape[axis], axis)
-    return dataclasses.replace(case, inputs=tuple(inputs), options=options)
-
-
 class Numbers:
-    """What is drawn for a case.
+    """What is drawn for a case, floating numbers in a dtype.
 
     Attributes:
       arrays: those that have a gradient.
@@ -87,14 +35,14 @@ class Numbers:
       axes: where the examples stand in all of these, group by group; None: nowhere.
     """
 
-    def __init__(self, case):
-        args = case.args(jnp.float32)
+    def __init__(self, case, dtype=np.float32):
+        args = case.args(dtype)
         rng = np.random.default_rng(1)
         self.arrays = [args[n] for n in case.argnums]
         self.others = [a for n, a in enumerate(args) if n not in case.argnums]
         results = jax.eval_shape(functools.partial(outputs, case), self.arrays, self.others)
-        self.weights = [np.asarray(rng.standard_normal(y.shape), np.float32) for y in results]
-        self.vectors = [np.asarray(rng.standard_normal(a.shape), np.float32) for a in self.arrays]
+        self.weights = [np.asarray(rng.standard_normal(y.shape), dtype) for y in results]
+        self.vectors = [np.asarray(rng.standard_normal(a.shape), dtype) for a in self.arrays]
 
     def operands(self):
         return [self.arrays, self.others, self.weights, self.vectors]

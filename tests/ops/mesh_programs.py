@@ -19,7 +19,8 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from jaxcnn.algorithms._varying import varying_axes
 from tests.ops import batched_cases
-from tests.ops.batched_cases import BATCHED, Numbers, operand_axes, outputs, with_batch
+from tests.ops.batched_cases import BATCHED, Numbers, operand_axes, outputs
+from tests.ops.batches import with_batch
 
 DEVICES, BATCH = 4, 8
 COLLECTIVE = re.compile(
@@ -38,9 +39,9 @@ def spec_of(axis):
     return PartitionSpec() if axis is None else PartitionSpec(*[None] * axis, "b")
 
 
-def mesh_of(kind):
-    """Return a mesh of all devices along one axis."""
-    return jax.make_mesh((DEVICES,), ("b",), axis_types=(kind,))
+def mesh_of(kind, devices=DEVICES):
+    """Return a mesh of that many CPU devices along one axis."""
+    return jax.make_mesh((devices,), ("b",), axis_types=(kind,), devices=jax.devices("cpu")[:devices])
 
 
 def on_auto_mesh(order, case, operands, axes):
@@ -50,8 +51,8 @@ def on_auto_mesh(order, case, operands, axes):
     return compiled(functools.partial(order, case), operands, in_shardings=tuple(given), out_shardings=made)
 
 
-def on_explicit_mesh(order, case, operands, axes):
-    mesh = mesh_of(AxisType.Explicit)
+def on_explicit_mesh(order, case, operands, axes, devices=DEVICES):
+    mesh = mesh_of(AxisType.Explicit, devices)
     given = [[NamedSharding(mesh, spec_of(axis)) for axis in group] for group in axes]
     placed = [
         [jax.device_put(jnp.asarray(a), sharding) for a, sharding in zip(*groups, strict=True)]

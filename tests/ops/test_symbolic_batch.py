@@ -13,31 +13,13 @@ import jaxcnn
 from jaxcnn.gradcheck.cases import CASES
 from jaxcnn.models import lenet
 from tests.ops import batched_cases
-from tests.ops.batched_cases import BATCHED, FIRST, Numbers, difference, operand_axes, with_batch
+from tests.ops.batched_cases import BATCHED, FIRST, Numbers, difference, operand_axes
+from tests.ops.batches import with_batch
 from tests.ops.mesh_networks import PLAIN, curvature_of, gradients_of, plain_loss
+from tests.ops.symbolic_programs import PLATFORMS, exported, symbols
 
-PLATFORMS = ("cpu", "cuda", "tpu")
 BATCHES = (1, 3, 64)
 RTOL = 4e-6  # float32, of algorithms that sum in other orders
-
-
-def symbols(operands, axes):
-    """Return the shapes of operands with a symbol along their axes of the batch."""
-    (b,) = export.symbolic_shape("b")
-    return jax.tree.map(
-        lambda a, axis: jax.ShapeDtypeStruct(
-            np.shape(a) if axis < 0 else (*np.shape(a)[:axis], b, *np.shape(a)[axis + 1 :]), a.dtype
-        ),
-        operands,
-        axes,
-    )
-
-
-def exported(fn, operands, axes):
-    """Return what was exported for all platforms."""
-    made = export.export(jax.jit(fn), platforms=PLATFORMS)(*symbols(operands, axes))
-    assert made.platforms == PLATFORMS
-    return made
 
 
 def check_case(case, order, batches):
