@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.ops._window import PaddingLike, canonical_ints, canonical_padding, dilated_size
@@ -49,4 +50,9 @@ def fold(
     image = jax.ShapeDtypeStruct((*x.shape[: -rank - 1], *size, x.shape[-1] // math.prod(window_shape)), x.dtype)
     options = {"strides": strides, "padding": padding, "window_dilation": window_dilation}
     rows = functools.partial(unfold, window_shape=window_shape, **options)
+    if jnp.issubdtype(x.dtype, jnp.integer):  # JAX's transpose of a function of integers is empty
+        of_example = image.shape[-rank - 1 :]
+        numbers = rows(1 + jnp.arange(math.prod(of_example)).reshape(of_example))  # 0 where it is padding
+        total = jnp.zeros((math.prod(image.shape[: -rank - 1]), 1 + math.prod(of_example)), x.dtype)
+        return total.at[:, numbers.ravel()].add(x.reshape(len(total), -1))[:, 1:].reshape(image.shape)
     return jax.linear_transpose(rows, image)(x)[0]

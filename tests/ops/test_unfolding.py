@@ -116,3 +116,21 @@ def test_errors_of_both(options, error, message):
 def test_errors_of_fold(x, output_size, error, message):
     with pytest.raises(error, match=message):
         jaxcnn.fold(x, output_size, (2, 2))
+
+
+@pytest.mark.parametrize("dtype", ["int4", "uint8", "int8", "uint16", "int32"])
+@pytest.mark.parametrize("ops", [jaxcnn, jaxcnn.reference], ids=["layer", "twin"])
+def test_sums_of_integers(ops, dtype):
+    """They are those of the dtype, which wrap; padding takes what is added to it away."""
+    rows = jnp.asarray(np.array([[1, 2], [3, 4], [-3 if dtype.startswith("int") else 5, 6]], dtype))
+    first = [int(n) for n in rows[:, 0]]
+    added = ops.fold(rows, (4,), (2,))
+    assert added.dtype == dtype
+    right = [[1], [2 + 3], [4 + first[2]], [6]]
+    lowest, largest = (int(n) for n in (jnp.iinfo(dtype).min, jnp.iinfo(dtype).max))
+    wrapped = [[(n - lowest) % (largest - lowest + 1) + lowest for n in row] for row in right]
+    assert added.astype(jnp.int32).tolist() == wrapped
+    dilated = ops.fold(rows, (3,), (2,), padding=((1, 1),), window_dilation=2)  # places -1, 1; 0, 2; 1, 3
+    assert dilated.astype(jnp.int32).tolist() == [[3], [2 + first[2]], [4]]
+    top = jnp.asarray(np.array([[0, largest], [1, 0]], dtype))
+    assert ops.fold(top, (3,), (2,)).astype(jnp.int32).tolist() == [[0], [lowest], [0]]
