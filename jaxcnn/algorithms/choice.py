@@ -37,6 +37,7 @@ from jaxcnn.algorithms._derivatives import derived_by
 from jaxcnn.algorithms._lines import PARTS as PARTS
 from jaxcnn.algorithms._lines import Layer, Part
 from jaxcnn.algorithms._lines import Rule as Rule
+from jaxcnn.algorithms._mesh import spec_of
 from jaxcnn.algorithms._taps import MOST_TAPS
 from jaxcnn.algorithms.cpu import TABLE
 from jaxcnn.algorithms.cpu import WIDE as WIDE
@@ -94,6 +95,7 @@ def run(part: Part, choice: Mapping[str, str], *operands: jax.Array, static: tup
       operands: its arrays.
       static: its arguments after the arrays.
     """
+    choice = _kept_apart(choice, operands[0], static[-1])
 
     def branch(platform: str) -> Callable[..., jax.Array]:
         return _compiled(choice[platform], part, platform, static)
@@ -108,6 +110,17 @@ def run(part: Part, choice: Mapping[str, str], *operands: jax.Array, static: tup
     if part == "dkernel" and per_example.accepts(static[-1]):
         return derived_by(other, _apart_under_vmap(value, static))(*operands)
     return derived_by(other, value)(*operands) if by_lax else value(*operands)
+
+
+def _kept_apart(choice: Mapping[str, str], x: jax.Array, config: "ConvConfig") -> Mapping[str, str]:
+    """Return the choice for an array of which an Explicit mesh has the examples apart.
+
+    XLA gathers all of them on every device for a convolution of lax in groups of several channels, of which other
+    algorithms are made, too; `grouped` has none, and moves no examples.
+    """
+    if not x.shape[-1] > config.feature_group_count > 1 or spec_of(x)[0] is None:
+        return choice
+    return {platform: name if name == "depthwise" else "grouped" for platform, name in choice.items()}
 
 
 def _apart_under_vmap(value: Callable[..., jax.Array], static: tuple[Any, ...]) -> Callable[..., jax.Array]:

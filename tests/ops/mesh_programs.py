@@ -1,7 +1,7 @@
 """Runs layers with their batch split over four devices of this process, and compares with one device; a script.
 
-`python -m tests.ops.mesh_programs first_order NAME...` takes these cases of `batched_cases`, `second_order all` all of
-them. Printed is a line of JSON for each case: of every kind of mesh the largest difference to what one device
+`python -m tests.ops.mesh_programs first_order float32 NAME...` takes these cases of `batched_cases` in a dtype,
+`second_order float32 all` all of them. Printed is a line of JSON for each case: of every kind of mesh the largest difference to what one device
 computes, of results, gradients and second derivatives, and the names of the collectives in the program.
 """
 
@@ -121,9 +121,9 @@ def part_by_part(order, case, operands, axes):
     ]  # fmt: skip
 
 
-def report(order, case):
+def report(order, case, dtype):
     """Return what was found about a case."""
-    numbers, axes = Numbers(with_batch(case, BATCH)), operand_axes(case)
+    numbers, axes = Numbers(with_batch(case, BATCH), np.dtype(dtype)), operand_axes(case)
     operands, axes = (
         groups[: 4 if order is batched_cases.second_order else 3] for groups in (numbers.operands(), axes)
     )
@@ -144,8 +144,9 @@ def report(order, case):
 
 
 if __name__ == "__main__":
-    order, *names = sys.argv[1:]
+    order, dtype, *names = sys.argv[1:]
+    jax.config.update("jax_enable_x64", dtype == "float64")
     for case in BATCHED:
         if case.name in names or names == ["all"]:
-            sys.stdout.write(json.dumps(report(getattr(batched_cases, order), case)) + "\n")
+            sys.stdout.write(json.dumps(report(getattr(batched_cases, order), case, dtype)) + "\n")
             sys.stdout.flush()
