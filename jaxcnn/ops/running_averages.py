@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxcnn.algorithms._mesh import split_like
 from jaxcnn.ops._dtypes import as_array, as_floating, as_static_number, is_wider, widen
 from jaxcnn.ops._rule import compiled
 
@@ -190,7 +191,8 @@ def _running_statistics_bwd(
 def _spread(g: jax.Array, like: jax.Array, momentum: float) -> jax.Array:
     rows = math.prod(like.shape[:-1])
     each = ((1 - momentum) * widen(g) / rows).astype(like.dtype)
-    return jnp.broadcast_to(each, (*like.shape[:-1], *each.shape))
+    shape = (*like.shape[:-1], *each.shape)
+    return split_like(jnp.broadcast_to(each, shape), like)
 
 
 _running_statistics.defvjp(_running_statistics_fwd, _running_statistics_bwd)

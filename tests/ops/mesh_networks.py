@@ -119,6 +119,7 @@ SEVERAL = {
     "dense": (lambda x, kernel, bias: jaxcnn.dense(x, kernel, bias), ((2, 3), (3,))),
     "adaptive_max_pool": (lambda x: jaxcnn.adaptive_max_pool(x, (4, 3)), ()),
     "global_avg_pool": (lambda x: jaxcnn.global_avg_pool(x, spatial_rank=2), ()),
+    "running_statistics": (lambda x, m, v: jnp.stack(jaxcnn.running_statistics(m, v, x, x * x, count=3)), ((2,), (2,))),
 }
 PLACES = {  # of the mesh's axes among the batch axes of `WEIGHTED`
     "the first": ((4,), ("b",), PartitionSpec("b")),
