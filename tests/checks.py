@@ -91,6 +91,28 @@ def assert_close(found, right, rtol, message="", noise=0.0):
     assert difference <= rtol, f"{message}: relative difference {difference:.2e} over {rtol:.0e}"
 
 
+def assert_alike(found, right, dtypes, message, terms=()):
+    """Check that arrays have these dtypes and are the right ones, rounded to them, up to their rounding and noise.
+
+    Args:
+      found: the arrays.
+      right: what they must be, in these dtypes or in wider ones.
+      dtypes: the dtype of each.
+      message: what they are.
+      terms: other arrays whose sizes are those of what was added up.
+    """
+    assert [a.shape for a in found] == [b.shape for b in right], f"{message}: shapes"
+    assert [a.dtype for a in found] == list(dtypes), f"{message}: dtypes"
+    found, right = (
+        [np.asarray(np.asarray(a).astype(d), np.float64) for a, d in zip(side, dtypes, strict=True)]
+        for side in (found, right)
+    )
+    noise = noise_of([*right, *terms], dtypes)
+    for n, (a, b, d) in enumerate(zip(found, right, dtypes, strict=True)):
+        difference, allowed = absolute_difference(a, b).max(initial=0), rtol_of(d) * largest_finite(b) + noise
+        assert difference <= allowed, f"{message} {n}: {difference:.2e} over {allowed:.2e}"
+
+
 def check_value(case, oracle):
     """The value is the oracle's, eager, jitted and as differentiated, in float64; in float32 to its rounding."""
     for dtype, rtol in ((np.float64, 1e-14), (np.float32, 1e-6)):
@@ -126,18 +148,9 @@ def check_gradients(case, dtype, seed=0):
         judged = _reference(case)(args, g)
     primals = [jnp.dtype(dtype)] * len(case.argnums)
     for what, dtypes in (("output", [y.dtype for y in jax.tree.leaves(outputs)]), ("gradient", primals)):
-        found, right = (jax.tree.leaves(side[what]) for side in (mine, judged))
-        assert [a.shape for a in found] == [b.shape for b in right], f"{case.name}, {what}s, {dtype}: shapes"
-        assert [a.dtype for a in found] == dtypes, f"{case.name}, {what}s, {dtype}: dtypes"
-        found, right = (
-            [np.asarray(np.asarray(a).astype(d), np.float64) for a, d in zip(side, dtypes, strict=True)]
-            for side in (found, right)
-        )
+        found, right, terms = map(jax.tree.leaves, (mine[what], judged[what], judged["gradient"]))
         # An output may be a difference of terms that its gradients show, as 1 - cos is.
-        noise = noise_of([*right, *jax.tree.leaves(judged["gradient"])], dtypes)
-        for n, (a, b, d) in enumerate(zip(found, right, dtypes, strict=True)):
-            difference, allowed = absolute_difference(a, b).max(initial=0), rtol_of(d) * largest_finite(b) + noise
-            assert difference <= allowed, f"{case.name}, {what} {n}, {dtype}: {difference:.2e} over {allowed:.2e}"
+        assert_alike(found, right, dtypes, f"{case.name}, {what}, {dtype}", terms)
 
 
 @functools.lru_cache(maxsize=4)

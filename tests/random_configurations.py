@@ -6,7 +6,10 @@ tries configuration 0, 1, ... 2999, each of which follows from its number alone:
 in several processes with a range each. A failure prints the one line that replays it. In float64 the value is the
 oracle's, its gradients are, along a random direction of each argument, the finite difference of the oracle; of a linear
 layer <A x, g> = <x, A' g>; every third has its second order compared with the reference's. In one dtype, drawn too, all
-values and gradients are compared with the reference's, for half precision with those in float64, rounded once.
+values and gradients are compared with the reference's, for half precision with those in float64, rounded once. A layer
+that takes integers is given them in a dtype drawn among all, at its limits. Of every six one has its batch, if it has
+any, split over an Explicit mesh of CPU devices, and another one is exported with a symbol in place of the batch: see
+`tests.integer_configurations` and `tests.batched_configurations`. `--parts` tries some of these alone.
 
     python -m tests.random_configurations --invalid --stop 500
 
@@ -29,6 +32,8 @@ import tyro
 import jaxcnn
 import tests.configurations
 from tests import checks
+from tests.batched_configurations import check_on_mesh, check_symbolic
+from tests.integer_configurations import check_integers
 
 FAMILIES = {
     name: (
@@ -40,6 +45,9 @@ FAMILIES = {
 OPS = sorted((op, draw, oracle) for draws, oracle in FAMILIES.values() for op, draw in draws.items())
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 STEP = 1e-6
+PARTS = ("layer", "integers", "symbol", "mesh")
+DEVICES = 4
+EVERY = 6  # configuration of a layer has its batch as a symbol, and another one on a mesh
 # Layers that are linear in their first array, by how many arrays they have where there is no bias.
 LINEAR = {
     **dict.fromkeys(("adaptive_avg_pool", "avg_pool", "global_avg_pool", "sum_pool", "depth_to_space"), 1),
@@ -55,20 +63,33 @@ class ConfigurationError(AssertionError):
 
 
 def drawn(number):
-    """Return configuration `number`: its case, its oracle, and a generator for what else is random about it."""
+    """Return configuration `number`: its case, what makes its oracle, and a generator for what else is random about it."""
     op, draw, oracle = OPS[number % len(OPS)]
     rng = np.random.default_rng([number, 1])
     case = draw(rng)
     assert case.op == op
-    return case, oracle(case), rng
+    return case, oracle, rng
 
 
-def check_valid(number):
-    """Check a configuration in float64, every third one in second order too, and then in a random dtype."""
+def check_valid(number, parts=PARTS):
+    """Check those parts of a configuration that it has."""
     case, oracle, rng = drawn(number)
     dtype = str(rng.choice(DTYPES))
+    turn = (number + number // len(OPS)) % EVERY  # every layer has its turn of each part
+    if "layer" in parts:
+        check_layer(number, case, oracle, dtype, rng)
+    if "integers" in parts:
+        check_integers(case, oracle, np.random.default_rng([number, 2]))
+    if "symbol" in parts and turn == 0:
+        check_symbolic(case, dtype, np.random.default_rng([number, 3]))
+    if "mesh" in parts and turn == EVERY // 2:
+        check_on_mesh(case, dtype, np.random.default_rng([number, 4]))
+
+
+def check_layer(number, case, oracle, dtype, rng):
+    """Check a layer in float64, every third one in second order too, and then in a random dtype."""
     with jax.enable_x64(True):
-        check_by_oracle(case, oracle, case.args(np.float64, number), rng)
+        check_by_oracle(case, oracle(case), case.args(np.float64, number), rng)
         if number // len(OPS) % 3 == 0 and case.argnums:
             checks.check_second_order(case)
     if case.argnums:
@@ -195,21 +216,28 @@ def replay(number, invalid=False):
     return f"{number}: {drawn(number)[0]}\n  replay: python -m tests.random_configurations --start {number} {stop}"
 
 
-def main(start: int = 0, stop: int = 3000, invalid: bool = False) -> None:
+def main(start: int = 0, stop: int = 3000, invalid: bool = False, parts: tuple[str, ...] = PARTS) -> None:
     """Try random configurations.
 
     Args:
       start: the number of the first.
       stop: the number after the last; with `invalid`, how many must be refused.
       invalid: whether to spoil an argument of each.
+      parts: what to try of each: layer, integers, symbol, mesh.
+
+    Raises:
+      ValueError: there is no such part.
     """
+    if not set(parts) <= set(PARTS):
+        raise ValueError(f"parts (={parts}) must be among {', '.join(PARTS)}")
+    jax.config.update("jax_num_cpu_devices", DEVICES)
     failures, refused, number, began = [], 0, start, time.time()
     while (refused if invalid else number) < stop:
         try:
             if invalid:
                 refused += check_invalid(number)
             else:
-                check_valid(number)
+                check_valid(number, parts)
         except Exception as error:
             failures.append(number)
             print(f"FAILED {replay(number, invalid)}\n  {type(error).__name__}: {error}", flush=True)

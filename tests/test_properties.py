@@ -5,6 +5,10 @@ is said in `tests.random_configurations`, a command that goes on for hours if wa
 convolution are those of lax.
 """
 
+import subprocess
+import sys
+from pathlib import Path
+
 import hypothesis
 import hypothesis.strategies as st
 import jax
@@ -19,6 +23,7 @@ from tests.algorithms.algorithm_checks import AlgorithmCase, compiled, operands_
 from tests.checks import assert_close
 
 CHUNKS = 8  # so that workers share the load
+WITH_ONE_DEVICE = tuple(part for part in random_configurations.PARTS if part != "mesh")
 
 
 def pytest_generate_tests(metafunc):
@@ -99,9 +104,24 @@ def numbers_of(chunk, config):
 def test_layers(chunk, request):
     for number in numbers_of(chunk, request.config):
         try:
-            random_configurations.check_valid(number)
+            random_configurations.check_valid(number, WITH_ONE_DEVICE)
         except Exception as error:
             raise AssertionError(random_configurations.replay(number)) from error
+
+
+def test_layers_on_meshes(request):
+    """They need a process that has several devices."""
+    count, seed = request.config.getoption("--configurations"), request.config.getoption("--configurations-seed")
+    numbers = ["--start", str(seed * count), "--stop", str((seed + 1) * count)]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.random_configurations", *numbers, "--parts", "mesh"],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith(f"{count} tried, 0 failed\n")
 
 
 def test_spoiled_layers(chunk, request):
