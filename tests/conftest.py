@@ -6,14 +6,15 @@ from pathlib import Path
 import jax
 import pytest
 
-QUICK = ("ops", "algorithms", "gradcheck", "models", "walkthrough", "transforms")  # thousands of small programs
+# Thousands of small programs.
+QUICK = ("ops", "algorithms", "gradcheck", "models", "walkthrough", "transforms", "training")
 STRICT = ("ops", "algorithms", "gradcheck")  # optax's adam needs the standard promotion, so training is not among them
 
 
 def pytest_addoption(parser):
     group = parser.getgroup("jaxcnn")
     group.addoption("--full", action="store_true", help="also run the tests that take minutes")
-    group.addoption("--configurations", type=int, default=40, help="how many random configurations to try")
+    group.addoption("--configurations", type=int, default=16, help="how many random configurations to try")
     group.addoption("--configurations-seed", type=int, default=0, help="where the random configurations start")
 
 
@@ -64,7 +65,7 @@ def compilation(request):
     """Compile the many small programs of some tests without most optimizations, in half the time, but for `--full`.
 
     What XLA makes of the layers when it optimizes is seen by all other tests: random configurations, the rows of the
-    benchmark, the networks of the benchmark and of training.
+    benchmark and its networks, the scripts.
     """
     quick = not request.config.getoption("--full") and Path(request.path).parent.name in QUICK
     before = jax.config.read("jax_disable_most_optimizations")

@@ -1,6 +1,6 @@
 """Random configurations of every layer, valid ones and spoiled ones, and of every algorithm of a convolution.
 
-`--configurations N` tries N of them (40 by default), from `--configurations-seed` times N on. What is tried of a layer
+`--configurations N` tries N of them (16 by default), from `--configurations-seed` times N on. What is tried of a layer
 is said in `tests.random_configurations`, a command that goes on for hours if wanted; the parts of each algorithm of a
 convolution are those of lax.
 """

@@ -17,7 +17,7 @@ import pytest
 
 import jaxcnn
 from jaxcnn.data import load
-from jaxcnn.models import lenet
+from jaxcnn.models import tutorial
 from jaxcnn.training import load_parameters, make_evaluate, recommended_compiler_options, scale_images
 from scripts import train
 
@@ -87,17 +87,17 @@ def without_times(folder):
 
 
 def test_the_printed_accuracy_is_that_of_the_saved_parameters(tmp_path):
-    output = run(tmp_path, "--max-steps", "6", "--batch-size", "32")
-    assert saved_path(output) == "runs/lenet-mnist-10k-1/parameters.safetensors"
-    folder = tmp_path / "runs/lenet-mnist-10k-1"
+    output = run(tmp_path, *QUICK)
+    assert saved_path(output) == "runs/tutorial-mnist-10k-1/parameters.safetensors"
+    folder = tmp_path / "runs/tutorial-mnist-10k-1"
     data = scale_images(load("mnist-10k"))
     evaluate = make_evaluate(
-        lenet(), jaxcnn.softmax_cross_entropy_with_integer_labels, compiler_options=recommended_compiler_options()
+        tutorial(), jaxcnn.softmax_cross_entropy_with_integer_labels, compiler_options=recommended_compiler_options()
     )
     params = load_parameters(folder / "parameters.safetensors")
     measured = evaluate(params, {}, data.test_images, data.test_labels)
     assert printed_accuracy(output) == pytest.approx(100 * measured["accuracy"], abs=0.0051)
-    assert len(records(folder, "step")) == 6
+    assert len(records(folder, "step")) == 12
     assert records(folder, "epoch")[0]["test_accuracy"] == measured["accuracy"]
 
 

@@ -181,11 +181,12 @@ def statistics(checked):
 
 
 if __name__ == "__main__":
-    for kind in (AxisType.Explicit, AxisType.Auto):
-        for name, (fn, args) in NETWORKS.items():
-            tell(f"{name}, {kind.name}", functools.partial(network, kind, fn, args))
+    is_quick = sys.argv[1:] == ["quick"]
+    for kind in (AxisType.Explicit, AxisType.Auto)[: 1 if is_quick else 2]:
+        for name in ("accelerated gradient", "step of a LeNet") if is_quick else NETWORKS:
+            tell(f"{name}, {kind.name}", functools.partial(network, kind, *NETWORKS[name]))
     for checked in (True, False):
         tell(f"statistics of all devices, checked: {checked}", functools.partial(statistics, checked))
-    for place in PLACES:
+    for place in ("both",) if is_quick else PLACES:
         for name, (layer, shapes) in SEVERAL.items():
             tell(f"{name}, batch split along {place}", functools.partial(several_batch_axes, place, layer, shapes))

@@ -113,7 +113,7 @@ EMPTY = {
 }
 
 
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+@pytest.mark.parametrize("dtype", [jnp.float32, pytest.param(jnp.bfloat16, marks=pytest.mark.full)])
 @pytest.mark.parametrize("name", EMPTY)
 def test_no_positions(name, dtype):
     """Along an empty axis the results are what the padding gives, which is 0, and all gradients are 0."""

@@ -92,7 +92,15 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name, marks=[pytest.mark.full] * (name in ("gradient of the accelerated", "curvature of the accelerated"))
+        )
+        for name in NETWORKS
+    ],
+)
 def test_a_plain_network_that_is_accelerated(name):
     fn, (params, images, labels) = NETWORKS[name], PLAIN
     program = exported(fn, PLAIN, ([-1] * len(params), 0, 0))
