@@ -95,14 +95,14 @@ def numbers(shape, dtype, seed):
     return jnp.asarray(np.random.default_rng(seed).standard_normal(shape), dtype)
 
 
-def numbers_of(chunk, config):
-    """Return the numbers of this chunk's configurations."""
+def numbers_of(config):
+    """Return the numbers of the configurations."""
     count, seed = config.getoption("--configurations"), config.getoption("--configurations-seed")
-    return range(seed * count + chunk, (seed + 1) * count, CHUNKS)
+    return range(seed * count, (seed + 1) * count)
 
 
 def test_layers(chunk, request):
-    for number in numbers_of(chunk, request.config):
+    for number in numbers_of(request.config)[chunk::CHUNKS]:
         try:
             random_configurations.check_valid(number, WITH_ONE_DEVICE)
         except Exception as error:
@@ -111,22 +111,22 @@ def test_layers(chunk, request):
 
 def test_layers_on_meshes(request):
     """They need a process that has several devices."""
-    count, seed = request.config.getoption("--configurations"), request.config.getoption("--configurations-seed")
-    numbers = ["--start", str(seed * count), "--stop", str((seed + 1) * count)]
+    numbers = numbers_of(request.config)
+    bounds = ["--start", str(numbers.start), "--stop", str(numbers.stop)]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.random_configurations", *numbers, "--parts", "mesh"],
+        [sys.executable, "-m", "tests.random_configurations", *bounds, "--parts", "mesh"],
         cwd=Path(__file__).parents[1],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.endswith(f"{count} tried, 0 failed\n")
+    assert done.stdout.endswith(f"{len(numbers)} tried, 0 failed\n")
 
 
-def test_spoiled_layers(chunk, request):
+def test_spoiled_layers(request):
     refused = 0
-    for number in numbers_of(chunk, request.config):
+    for number in numbers_of(request.config):
         try:
             refused += random_configurations.check_invalid(number)
         except Exception as error:
