@@ -92,14 +92,11 @@ NETWORKS = {
 }
 
 
+QUICK = ("accelerated", "accelerated gradient")
+
+
 @pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            name, marks=[pytest.mark.full] * (name in ("gradient of the accelerated", "curvature of the accelerated"))
-        )
-        for name in NETWORKS
-    ],
+    "name", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.full]) for name in NETWORKS]
 )
 def test_a_plain_network_that_is_accelerated(name):
     fn, (params, images, labels) = NETWORKS[name], PLAIN
