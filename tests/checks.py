@@ -17,6 +17,7 @@ from jaxcnn.gradcheck.tolerances import (
     rtol_of,
 )
 
+DTYPES = ("float64", "float32", "bfloat16", "float16")
 SECOND_ORDER_RTOL = 1e-12  # two chained derivatives of sums of at most some hundred terms, in float64
 
 
@@ -34,8 +35,11 @@ class OpChecks:
     ops = ()
     oracle = None
     in_turn = (
-        *("test_second_order", "test_transforms", "test_gradients_are_finite_differences"),
-        *("float64", "float32", "bfloat16", "float16"),
+        "test_value_in_float32",
+        "test_gradients_are_finite_differences",
+        "test_second_order",
+        "test_transforms",
+        *DTYPES,
     )
 
     def pytest_generate_tests(self, metafunc):
@@ -47,8 +51,7 @@ class OpChecks:
                 given += [pytest.param(case, id=case.name)] * (n == 0)
             elif "dtype" in metafunc.fixturenames:
                 given += [
-                    pytest.param(case, dtype, id=f"{case.name}-{dtype}", marks=self.marks(n, dtype))
-                    for dtype in ("float64", "float32", "bfloat16", "float16")
+                    pytest.param(case, dtype, id=f"{case.name}-{dtype}", marks=self.marks(n, dtype)) for dtype in DTYPES
                 ]
             else:
                 given.append(pytest.param(case, id=case.name, marks=self.marks(n, test)))
@@ -60,8 +63,10 @@ class OpChecks:
         return [pytest.mark.full] if waits else []
 
     def test_value_is_the_oracles(self, case):
-        is_first = case == cases_of(case.op)[0]
-        check_value(case, type(self).oracle(case), ("float64", "float32")[: 1 + is_first])
+        check_value(case, type(self).oracle(case), np.dtype("float64"), 1e-14)
+
+    def test_value_in_float32(self, case):
+        check_value(case, type(self).oracle(case), np.dtype("float32"), 1e-6)
 
     def test_gradients_are_the_references(self, case, dtype):
         check_gradients(case, dtype)
@@ -117,23 +122,19 @@ def assert_alike(found, right, dtypes, message, terms=()):
         assert difference <= allowed, f"{message} {n}: {difference:.2e} over {allowed:.2e}"
 
 
-def check_value(case, oracle, dtypes):
-    """The value is the oracle's, eager, jitted and as differentiated, in float64; in float32 to its rounding."""
-    for dtype in map(np.dtype, dtypes):
-        rtol = {"float64": 1e-14, "float32": 1e-6}[dtype.name]
-        with jax.enable_x64(dtype == np.float64):
-            args = case.args(dtype)
-            right = oracle(*(np.asarray(a, np.float64) if a.dtype == dtype else np.asarray(a) for a in args))
-            jitted, differentiated = jax.jit(
-                lambda *args: (case.manual(*args), jax.vjp(lambda x: case.manual(x, *args[1:]), args[0])[0])
-            )(*args)
-            found = {"eager": case.manual(*args), "jitted": jitted, "differentiated": differentiated}
-            for how, result in found.items():
-                for y, expected in zip(jax.tree.leaves(result), jax.tree.leaves(right), strict=True):
-                    assert y.dtype == dtype, f"{case.name}, {how}: {y.dtype}"
-                    assert_close(
-                        np.asarray(y, np.float64), np.asarray(expected, np.float64), rtol, f"{case.name}, {how}"
-                    )
+def check_value(case, oracle, dtype, rtol):
+    """The value is the oracle's, eager, jitted and as differentiated, to the rounding of the dtype."""
+    with jax.enable_x64(dtype == np.float64):
+        args = case.args(dtype)
+        right = oracle(*(np.asarray(a, np.float64) if a.dtype == dtype else np.asarray(a) for a in args))
+        jitted, differentiated = jax.jit(
+            lambda *args: (case.manual(*args), jax.vjp(lambda x: case.manual(x, *args[1:]), args[0])[0])
+        )(*args)
+        found = {"eager": case.manual(*args), "jitted": jitted, "differentiated": differentiated}
+        for how, result in found.items():
+            for y, expected in zip(jax.tree.leaves(result), jax.tree.leaves(right), strict=True):
+                assert y.dtype == dtype, f"{case.name}, {how}: {y.dtype}"
+                assert_close(np.asarray(y, np.float64), np.asarray(expected, np.float64), rtol, f"{case.name}, {how}")
 
 
 def check_gradients(case, dtype, seed=0):

@@ -1,10 +1,11 @@
 """Options and fixtures of all tests."""
 
-import os
 from pathlib import Path
 
 import jax
 import pytest
+
+from tests.quick_compilation import xla_flags
 
 # Thousands of small programs.
 QUICK = ("ops", "algorithms", "gradcheck", "models", "walkthrough", "transforms", "training")
@@ -20,22 +21,18 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "full: takes minutes; runs with --full only")
-    has_older = jax.__version_info__ < (0, 11)  # later ones refuse the flag
-    if (
-        has_older
-        and not config.getoption("--full")
-        and (hasattr(config, "workerinput") or not config.getoption("numprocesses"))
-    ):
-        compile_by_older_emitters()
+    runs_tests = hasattr(config, "workerinput") or not config.getoption("numprocesses")
+    if runs_tests and not config.getoption("--full"):
+        compile_loops_quickly()
 
 
-def compile_by_older_emitters():
-    """Have XLA compile fused loops in its former way, in two thirds of the time, in this process alone.
+def compile_loops_quickly():
+    """Have XLA compile fused loops in less time, in this process alone.
 
     The scripts that tests start, `--full`, and `python -m tests.random_configurations` compile as users do.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XLA_FLAGS", f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false")
+        patch.setenv("XLA_FLAGS", xla_flags())
         jax.local_devices()  # which reads the flags
 
 

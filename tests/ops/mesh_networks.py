@@ -1,7 +1,7 @@
 """Runs networks, and layers with several batch axes, split over four devices, and compares with one; a script.
 
 Printed is a line of JSON for each: the largest difference to what one device computes, and the names of the
-collectives in the program.
+collectives in the program. With the argument "quick" each kind of them is run, but not on every kind of mesh.
 """
 
 import functools

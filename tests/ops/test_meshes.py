@@ -66,7 +66,9 @@ def test_groups_of_channels_where_their_algorithm_is_lax():
     check(lines, [kind for kind in KINDS if kind != "auto"], rtol=1e-13)
 
 
-@pytest.mark.parametrize(("how", "number"), [(["quick"], 11), pytest.param([], 40, marks=pytest.mark.full)])
+@pytest.mark.parametrize(
+    ("how", "number"), [(["quick"], 11), pytest.param([], 40, marks=pytest.mark.full)], ids=["quick", "all"]
+)
 def test_networks_and_several_batch_axes(how, number):
     lines = found_by("tests.ops.mesh_networks", *how)
     assert len(lines) == number
