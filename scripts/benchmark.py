@@ -159,9 +159,9 @@ def _print_against(options: Ops, folder: Path, chosen: Sequence[runs.Item], prog
     effort = Effort(options.repeats, options.seconds, best=False, eager=False)
     found: list[against.Comparison] = []
     try:
-        with against.Checkout(folder, options.dtype) as other:
+        with against.this_checkout(options.dtype) as this, against.Checkout(folder, options.dtype) as other:
             pairs = [(item.row.name, item.part) for item in chosen]
-            comparing = against.compare(pairs, other, options.dtype, effort)
+            comparing = against.compare(pairs, this, other, effort)
             for one in rich_progress.track(
                 comparing, "timing both checkouts", total=len(chosen), console=progress, transient=True
             ):

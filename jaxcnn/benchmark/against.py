@@ -1,7 +1,11 @@
-"""This checkout's layers beside those of another one, which takes turns with them in a second process.
+"""This checkout's layers beside those of another one, each in a process of its own, in turns.
 
 Most changes leave most layers as they are. So each part of a row is lowered on both sides first, and what is the same
 text, once its symbols are numbered by appearance, is not timed.
+
+A result of some megabytes is memory that the allocator asks the system for, page by page, or has from the last call;
+which of the two depends on what a process did before, and changed the time of an elementwise layer by a factor of four.
+So both processes keep the memory that they have once had.
 """
 
 import dataclasses
@@ -22,6 +26,7 @@ from jaxcnn.benchmark.timing import Ratio, Sampler, Statistics, interleave, pair
 from jaxcnn.benchmark.worker import Worker, WorkerError
 
 HEADINGS = ("row", "part", "this ms", "other ms", "other / this", "95 %")
+_KEEPS_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "4000000000", "MALLOC_TRIM_THRESHOLD_": "8000000000"}  # of glibc
 _SYMBOL = re.compile(r"@(?:[\w$.\-]+|\"[^\"]*\")")
 
 
@@ -68,7 +73,7 @@ class Comparison:
 
 
 class Lowered:
-    """A part of a row, lowered, compiled and timed in a process.
+    """A part of a row, lowered, compiled and timed in the process of a checkout.
 
     Args:
       dtype: of the floating arrays.
@@ -104,20 +109,21 @@ class Lowered:
 
 
 class Checkout:
-    """Another checkout of the project in a process of its own; a context manager, which ends that process.
+    """A checkout of the project in a process of its own; a context manager, which ends that process.
 
     Args:
       folder: where it is.
       dtype: of the floating arrays of rows.
+      name: how it is called in errors.
 
     Raises:
       WorkerError: its package cannot be imported.
     """
 
-    def __init__(self, folder: Path, dtype: str) -> None:
+    def __init__(self, folder: Path, dtype: str, name: str = "the other checkout") -> None:
         # -P: the folder of the file is not on the path.
         command = ["-P", str(Path(__file__).with_name("checkout_worker.py"))]
-        self._worker = Worker(command, [folder.resolve()], "the other checkout")
+        self._worker = Worker(command, [folder.resolve()], name, environment=_KEEPS_MEMORY)
         try:
             self.about = self._worker.ask({"checkout": str(folder.resolve()), "dtype": dtype})
         except WorkerError:
@@ -144,16 +150,23 @@ class Checkout:
         self.close()
 
 
-def compare(chosen: Sequence[tuple[str, str]], other: Checkout, dtype: str, effort: Effort) -> Iterator[Comparison]:
+def this_checkout(dtype: str) -> Checkout:
+    """Return the checkout that this module belongs to, for floating arrays of a dtype."""
+    return Checkout(Path(__file__).parents[2], dtype, "this checkout")
+
+
+def compare(chosen: Sequence[tuple[str, str]], this: Checkout, other: Checkout, effort: Effort) -> Iterator[Comparison]:
     """Compare parts of rows, one after the other.
 
     Args:
       chosen: the names of rows, and their parts.
-      other: the other checkout.
-      dtype: of the floating arrays.
+      this: this checkout.
+      other: the other one.
       effort: how much time to spend on each that is timed.
+
+    Raises:
+      WorkerError: this checkout cannot do what was chosen.
     """
-    this = Lowered(dtype)
     for row, part in chosen:
         program = this.lower(row, part)
         try:
@@ -164,8 +177,7 @@ def compare(chosen: Sequence[tuple[str, str]], other: Checkout, dtype: str, effo
         except WorkerError as error:
             yield Comparison(row, part, problem=str(error))
             continue
-        this.compile()
-        samplers = {"this": this.sampler, "other": sampler}
+        samplers = {"this": this.compile(), "other": sampler}
         taken = interleave(samplers, repeats=effort.repeats, seconds=effort.seconds, rest=5e-3)
         ratio = paired_ratio(taken["other"], taken["this"])
         yield Comparison(row, part, False, summarize(taken["this"]), summarize(taken["other"]), ratio)

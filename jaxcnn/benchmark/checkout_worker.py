@@ -1,12 +1,12 @@
-"""The process that runs the layers of another checkout: it reads requests from stdin and answers on stdout.
+"""The process that runs the layers of a checkout: it reads requests from stdin and answers on stdout.
 
     {"checkout": folder, "dtype": "float64"}  -> {"jax": its version}, first
     {"row": "1x1", "part": "all"}             -> {"program": a digest of what it lowers to}
     {"compile": true}                         -> {"seconds": of compilation}, ready to be timed
     {"calls": 10}                             -> {"seconds": of one call}
 
-What goes wrong is answered by {"error": ...}. It is run as a file, with the other checkout on the path, so that
-`jaxcnn` is the other one's. The rows and the code that times are those beside this file: both sides do the same.
+What goes wrong is answered by {"error": ...}. It is run as a file, with the checkout on the path, so that `jaxcnn` is
+that one's. The rows and the code that times are those beside this file: both sides do the same.
 """
 
 import importlib
@@ -36,12 +36,12 @@ def main() -> None:
 
 
 def _start(request: dict[str, Any]) -> dict[str, Any]:
-    """Import the other checkout's package, and this one's benchmark as a part of it."""
+    """Import the checkout's package, and this one's benchmark as a part of it."""
     start = time.perf_counter()
     package = importlib.import_module("jaxcnn")
     found = Path(package.__file__ or "").resolve()
     if Path(request["checkout"]).resolve() not in found.parents:
-        raise ImportError(f"jaxcnn is {found}, and not that of the other checkout")
+        raise ImportError(f"jaxcnn is {found}, and not that of the checkout")
     benchmark = types.ModuleType("jaxcnn.benchmark")
     benchmark.__path__ = [str(Path(__file__).parent)]
     sys.modules["jaxcnn.benchmark"] = benchmark

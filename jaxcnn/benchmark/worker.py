@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,16 @@ class Worker:
       paths: where it looks for modules first.
       name: how it is called in errors.
       error: the class of these.
+      environment: variables that it has beside those of this process.
     """
 
     def __init__(
-        self, command: Sequence[str], paths: Sequence[Path], name: str, error: type[WorkerError] = WorkerError
+        self,
+        command: Sequence[str],
+        paths: Sequence[Path],
+        name: str,
+        error: type[WorkerError] = WorkerError,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self._name, self._error = name, error
         found = [*map(str, paths), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -34,7 +40,7 @@ class Worker:
             stdout=subprocess.PIPE,
             text=True,
             bufsize=1,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(found)},
+            env={**os.environ, **(environment or {}), "PYTHONPATH": os.pathsep.join(found)},
         )
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:

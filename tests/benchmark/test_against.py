@@ -1,4 +1,4 @@
-"""Another checkout, timed in turns in a second process: what is the same program, what is not, and what it has not."""
+"""Another checkout, timed in turns with this one: what is the same program, what is not, and what it has not."""
 
 import json
 import shutil
@@ -45,8 +45,8 @@ def test_each_part_is_the_same_another_or_missing(other):
         ("depth_to_space 2", "forward"),
         ("adaptive max-pool 7x7, indices", "forward"),
     ]
-    with against.Checkout(other, "float32") as checkout:
-        same, changed, missing = against.compare(chosen, checkout, "float32", QUICK)
+    with against.this_checkout("float32") as this, against.Checkout(other, "float32") as checkout:
+        same, changed, missing = against.compare(chosen, this, checkout, QUICK)
     assert same == Comparison("space_to_depth 2", "forward", same=True)
     assert same.cells == ("space_to_depth 2", "forward", "", "", "=", "")
     assert not changed.same
@@ -57,15 +57,22 @@ def test_each_part_is_the_same_another_or_missing(other):
     assert (facts["parts"], facts["same"], len(facts["not compared"])) == (3, 1, 1)
 
 
-def test_a_checkout_is_all_the_same_as_itself(monkeypatch):
-    monkeypatch.setenv("JAX_DEFAULT_MATMUL_PRECISION", "highest")  # as in this process
+def test_a_checkout_is_all_the_same_as_itself():
     chosen = [("ConvLSTM 3x3", "all"), ("max-pool 2x2 s2", "dx")]
-    with against.Checkout(Path(jaxcnn.__file__).parents[1], "bfloat16") as checkout:
-        assert [one.same for one in against.compare(chosen, checkout, "bfloat16", QUICK)] == [True, True]
+    with against.this_checkout("bfloat16") as this:
+        assert [one.same for one in against.compare(chosen, this, this, QUICK)] == [True, True]
+
+
+def test_what_this_checkout_cannot_do_is_an_error():
+    with (
+        against.this_checkout("float32") as this,
+        pytest.raises(WorkerError, match="this checkout: ValueError"),
+    ):
+        next(against.compare([("no such row", "all")], this, this, QUICK))
 
 
 def test_a_folder_without_a_package_is_an_error(tmp_path):
-    with pytest.raises(WorkerError, match=r"the other checkout: ImportError: jaxcnn is .* not that of the other"):
+    with pytest.raises(WorkerError, match=r"the other checkout: ImportError: jaxcnn is .* not that of the checkout"):
         against.Checkout(tmp_path, "float32")
 
 
