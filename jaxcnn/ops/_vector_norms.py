@@ -4,14 +4,17 @@ Derivation. Where the sum is above epsilon, d|x| = sum_i x_i dx_i / |x|, so that
 
     dr = -r sum_i (x_i r) (dx_i r)
 
-and 0 where it is not. The squares are those of x over its largest element, for those of x may leave the range of
-float32.
+and 0 where it is not. The squares of x may leave the range of float32, and those of x over its largest element do not.
+To look for that takes another pass over all vectors. So the sums tell whether it is needed: it is where one of them is
+infinite, or so small that squares which became 0 could matter.
 """
 
 import functools
 
 import jax
 import jax.numpy as jnp
+from jax import lax
+from jax.custom_batching import custom_vmap
 
 from jaxcnn.algorithms._mesh import split_like
 from jaxcnn.ops._dtypes import widen
@@ -24,15 +27,43 @@ Axes = tuple[int, ...]
 def reciprocal_norm(x: jax.Array, where: jax.Array | None, axes: Axes, epsilon: float) -> tuple[jax.Array, jax.Array]:
     """Return 1 / |x|, 1 where all is masked, and 1 where it depends on x, else 0; both of size 1 along the axes."""
     wide = unmasked(where, widen(x))
-    top = jnp.max(jnp.abs(wide), axes, keepdims=True)
-    scale = jnp.where((top > 0) & (top < jnp.inf), 1 / top, jnp.ones_like(top))
-    square = jnp.sum(jnp.square(wide * scale), axes, keepdims=True)
+    plain = jnp.sum(jnp.square(wide), axes, keepdims=True)
+    some = None if where is None else split_like(jnp.any(where, axes, keepdims=True), plain)
+    beyond = ~((plain < jnp.inf) & ((plain >= _least(plain.dtype)) | (epsilon >= _least(plain.dtype))))
+    beyond = beyond if some is None else beyond & some
+
+    def in_range(wide: jax.Array, plain: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return plain, jnp.ones_like(plain)
+
+    def by_largest(wide: jax.Array, plain: jax.Array) -> tuple[jax.Array, jax.Array]:
+        top = jnp.max(jnp.abs(wide), axes, keepdims=True)
+        scale = jnp.where((top > 0) & (top < jnp.inf), 1 / top, jnp.ones_like(top))
+        return jnp.sum(jnp.square(wide * scale), axes, keepdims=True), scale
+
+    square, scale = lax.cond(_any_of_all(beyond), by_largest, in_range, wide, plain)
     depends = square > epsilon * scale * scale
     r = jnp.where(depends, scale / jnp.sqrt(square), jnp.full_like(square, epsilon**-0.5 if epsilon else jnp.inf))
-    if where is not None:
-        some = split_like(jnp.any(where, axes, keepdims=True), square)
+    if some is not None:
         r, depends = jnp.where(some, r, jnp.ones_like(r)), depends & some
-    return r, depends.astype(square.dtype)
+    # Written out, or the compiler computes it again at every element that it multiplies.
+    return lax.optimization_barrier((r, depends.astype(square.dtype)))
+
+
+def _least(dtype: jnp.dtype) -> float:
+    """Return a sum of squares beside which some millions of squares that became 0 are nothing."""
+    info = jnp.finfo(dtype)
+    return float(info.tiny) / float(info.eps) ** 2
+
+
+@custom_vmap
+def _any_of_all(flags: jax.Array) -> jax.Array:
+    """Return whether one flag is True; under a vmap too it is one answer for all, so that a branch stays a branch."""
+    return jnp.any(flags)
+
+
+@_any_of_all.def_vmap
+def _(axis_size: int, in_batched: list[bool], flags: jax.Array) -> tuple[jax.Array, bool]:
+    return _any_of_all(flags), False
 
 
 @reciprocal_norm.defjvp

@@ -19,6 +19,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from jaxcnn.ops._axes import canonical_axes, class_mask
 from jaxcnn.ops._dtypes import as_floating, as_static_number, widen
@@ -163,6 +164,8 @@ def _similarity_bwd(axes: Axes, epsilon: float, residuals: Any, g: jax.Array) ->
     wide_a, wide_b = unmasked(where, widen(a)), unmasked(where, widen(b))
     (r_a, of_a), (r_b, of_b) = (reciprocal_norm(x, where, axes, epsilon) for x in (a, b))
     cosine, g = jnp.sum(wide_a * r_a * (wide_b * r_b), axes, keepdims=True), jnp.expand_dims(g, axes)
+    # Apart from the loop of the sum: what both share would be written out for both.
+    wide_a, wide_b, r_a, r_b = lax.optimization_barrier((wide_a, wide_b, r_a, r_b))
     # Factor by factor: products of lengths leave the range.
     da = unmasked(where, (wide_b * r_b - wide_a * (r_a * cosine * of_a)) * (g * r_a))
     db = unmasked(where, (wide_a * r_a - wide_b * (r_b * cosine * of_b)) * (g * r_b))

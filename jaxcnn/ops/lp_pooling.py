@@ -131,7 +131,8 @@ def _lp_pool_bwd(
     x, scale, y = residuals
     if p == 2:
         return (length_dx(widen(x), y, widen(g), config).astype(x.dtype),)
-    of_sums = windows.sum_dx(widen(g) * _power(y, 1 - p), config)
+    # Written out before it is spread over the windows, or the compiler computes it at every element of each.
+    of_sums = windows.sum_dx(lax.optimization_barrier(widen(g) * _power(y, 1 - p)), config)
     wide = widen(x) if scale is None else widen(x) * scale
     return ((_signed_power(wide, p - 1) * of_sums).astype(x.dtype),)
 

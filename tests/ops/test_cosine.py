@@ -63,6 +63,13 @@ def test_magnitudes_side_by_side_and_masked():
     np.testing.assert_allclose(lanes, 0.96, rtol=1e-2)
 
 
+def test_only_vectors_out_of_range_take_another_pass_over_all():
+    """It is a branch, also under a vmap, where a branch of each lane would be both ways for all."""
+    a = jnp.ones((3, 4, 5))
+    for function in (jaxcnn.cosine_similarity, jax.vmap(jaxcnn.cosine_similarity)):
+        assert str(jax.make_jaxpr(function)(a, a)).count(" cond[") == 2
+
+
 def test_epsilon_decides_at_every_magnitude():
     """No squared norm counts as less than epsilon: (3, 4) s has the squared norm 25 s^2."""
     for size, epsilon in ((1e-18, 26e-36), (1e18, 26e36), (1.0, 26.0), (1e-18, 24e-36), (1e18, 24e36)):
