@@ -26,7 +26,11 @@ from jaxcnn.benchmark.timing import Ratio, Sampler, Statistics, interleave, pair
 from jaxcnn.benchmark.worker import Worker, WorkerError
 
 HEADINGS = ("row", "part", "this ms", "other ms", "other / this", "95 %")
-_KEEPS_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "4000000000", "MALLOC_TRIM_THRESHOLD_": "8000000000"}  # of glibc
+_KEEPS_MEMORY = {  # of glibc; a second arena would give back what it has, whatever the thresholds say
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": "4000000000",
+    "MALLOC_TRIM_THRESHOLD_": "8000000000",
+}
 _SYMBOL = re.compile(r"@(?:[\w$.\-]+|\"[^\"]*\")")
 
 

@@ -86,6 +86,18 @@ def exp2_factors(x: jax.Array, rest: jax.Array) -> Factors:
     return _scaled(n, ((x - n) + rest) * _LOG_2, form)
 
 
+def expm1_either_way(x: jax.Array) -> jax.Array:
+    """Return exp(x) - 1, for an x of either sign whose exponential is a normal number.
+
+    It is 2^n (exp(f) - 1) + (2^n - 1), of which nothing cancels: where n is 0, the second is 0, and where n is -1, the
+    first is at most 0.21.
+    """
+    form = _FORMATS[x.dtype.name]
+    n, f = _reduced(x, None, form)
+    power = _power_of_2(n + _base(form), form)
+    return power * (f * _series(f, form)) + (power - 1)
+
+
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
 def exp_times_power(x: jax.Array, power: int) -> jax.Array:
     """Return 2^power exp(x), for x <= 0, or 0 where that is too small for the dtype."""

@@ -36,6 +36,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.algorithms import windows
+from jaxcnn.algorithms._once import once
 from jaxcnn.ops._dtypes import as_floating, as_static_number, widen
 from jaxcnn.ops._lengths import length_dx, lengths
 from jaxcnn.ops._pools import run_pool
@@ -131,8 +132,9 @@ def _lp_pool_bwd(
     x, scale, y = residuals
     if p == 2:
         return (length_dx(widen(x), y, widen(g), config).astype(x.dtype),)
-    # Written out before it is spread over the windows, or the compiler computes it at every element of each.
-    of_sums = windows.sum_dx(lax.optimization_barrier(widen(g) * _power(y, 1 - p)), config)
+    # Otherwise the compiler would compute it at every element of each window.
+    of_windows = once(lambda g, y: widen(g) * _power(y, 1 - p), g, y)
+    of_sums = windows.sum_dx(of_windows, config)
     wide = widen(x) if scale is None else widen(x) * scale
     return ((_signed_power(wide, p - 1) * of_sums).astype(x.dtype),)
 
