@@ -10,10 +10,12 @@ import jaxcnn.ops
 from jaxcnn.benchmark import parts
 from jaxcnn.benchmark.cases import activations
 
+ROWS = [row for row in activations.ROWS if row.name != "glu"]  # the gradient of glu is two arrays, one after the other
+
 
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="it is of XLA's CPU compiler")
 @pytest.mark.parametrize("part", ["forward", "dx"])
-@pytest.mark.parametrize("row", activations.ROWS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_an_activation_is_one_loop(row, part):
     small = row.shrunk()
     lowered = jax.jit(parts.part_function(small, part, jaxcnn.ops)).lower(*parts.part_args(small, part))
