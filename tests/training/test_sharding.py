@@ -13,6 +13,8 @@ from jaxcnn.benchmark.networks import NETWORKS
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("sharded_programs.py")
+# What a nan, or squares outside the range of the dtype, ask for, is computed in a branch that all devices take alike.
+BRANCHES = {"softmax_cross_entropy", "cosine_similarity", "cosine_distance"}
 
 
 def contents(what):
@@ -44,10 +46,9 @@ def test_a_train_step_holds_all_reduce_and_no_other_collective_nor_a_conditional
 def test_layers_hold_at_most_all_reduce_whatever_algorithm_is_chosen():
     found = contents("rows")
     assert found.pop("loop over the batch")["instructions"] == ["all-gather"]  # the test sees what it looks for
-    assert set(found.pop("softmax_cross_entropy")["instructions"]) <= {
-        "all-reduce",
-        "conditional",
-    }  # on a nan, see there
-    assert {name: row for name, row in found.items() if not {"all-reduce"} >= set(row["instructions"])} == {}
+    beyond = {name: row for name, row in found.items() if not {"all-reduce"} >= set(row["instructions"])}
+    assert {name: row["instructions"] for name, row in beyond.items()} == dict.fromkeys(
+        BRANCHES & set(beyond), ["all-reduce", "conditional"]
+    )
     seen = {algorithm for row in found.values() for algorithm in row["algorithms"]}
     assert seen == {f"{rule.algorithm}_{part}_cpu" for rule in TABLE if rule.platform == "cpu" for part in rule.parts}
