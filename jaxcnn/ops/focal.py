@@ -61,7 +61,7 @@ def sigmoid_focal_loss(
       labels: probabilities from 0 to 1, or bools or integers 0 and 1; one number, or of the shape of logits, or 1
         along axes to repeat them along.
       alpha: None, or a Python number from 0 to 1, the weight of positive labels; it is static.
-      gamma: a Python number, at least 0; it is static.
+      gamma: a Python number, from 0 to 1e10; it is static.
       where: bool, broadcastable to logits; elements where it is False take no part.
       reduction: "none", "sum", or "mean", which divides by the number of elements that take part.
 
@@ -85,8 +85,8 @@ def sigmoid_focal_loss(
     """
     logits, labels = with_labels(as_floating("logits", logits), "labels", labels, number=True)
     power = as_static_number("gamma", gamma, logits.dtype)
-    if not 0 <= power < math.inf:
-        raise ValueError(f"gamma (={gamma!r}) must be at least 0 and finite")
+    if not 0 <= power <= _LARGEST:
+        raise ValueError(f"gamma (={gamma!r}) must be from 0 to {_LARGEST:g}")
     share = None if alpha is None else as_static_number("alpha", alpha, logits.dtype)
     if share is not None and not 0 <= share <= 1:
         raise ValueError(f"alpha (={alpha!r}) must be from 0 to 1")
@@ -95,6 +95,7 @@ def sigmoid_focal_loss(
 
 
 _LEAST = {"float32": 2.0**-60, "float64": 2.0**-500}  # of the e by which is divided: its square is a number too
+_LARGEST = 1e10  # beyond it the rounding error of gamma log b exceeds what exp makes small
 _WHOLE = 8  # the largest gamma for which b^gamma is a product
 
 

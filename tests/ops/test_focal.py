@@ -54,6 +54,13 @@ def test_extreme_logits(alpha, gamma):
     np.testing.assert_array_equal(hessian, 0)
 
 
+def test_the_largest_gamma_leaves_the_loss_of_what_is_surely_wrong():
+    z = jnp.array([0.0, 2.0, -2.0, -100.0, -INF])
+    value, gradient = jax.vmap(jax.value_and_grad(lambda z: focal(z, jnp.array(1.0), gamma=1e10)))(z)
+    np.testing.assert_array_equal(value, [0, 0, 0, 100, INF])
+    np.testing.assert_array_equal(gradient, [0, 0, 0, -1, -1])
+
+
 def test_small_losses_do_not_underflow_early():
     """At z = 100, y = 1 the loss is exp(-150) with gamma 0.5; its gradient in y is -100 exp(-50)."""
     dlabels = jax.grad(focal, 1)(jnp.array(100.0), jnp.array(1.0), None, 0.5)
@@ -73,8 +80,8 @@ Z = jnp.ones((4, 5))
     [
         ({"alpha": 1.5}, ValueError, r"alpha \(=1.5\) must be from 0 to 1"),
         ({"alpha": Z}, TypeError, r"alpha \(=Array.*"),
-        ({"gamma": -1}, ValueError, r"gamma \(=-1\) must be at least 0 and finite"),
-        ({"gamma": math.inf}, ValueError, r"gamma \(=inf\) must be at least 0 and finite"),
+        ({"gamma": -1}, ValueError, r"gamma \(=-1\) must be from 0 to 1e\+10"),
+        ({"gamma": 1e300}, ValueError, r"gamma \(=1e\+300\) must be from 0 to 1e\+10"),
         ({"gamma": "2"}, TypeError, r"gamma \(='2'\) must be a static number"),
     ],
 )
