@@ -15,8 +15,8 @@ With e = exp(-|z|) and d = 1 - y where z > 0, else y: (1 + e) b = d + (1 - d) e 
 
 Where d is 0 the decision is the label, and m, c and dc/dz are about e, which may be too small for its dtype. There they
 are divided by e, m / e = 1 + d (1 - e) / e with the derivative of m in the label, and b^gamma e = exp(-(gamma + 1) |z|)
-(m / e / (1 + e))^gamma has the exponential as two factors (see `_exponentials`). A whole gamma multiplies; another one
-takes exp(gamma log b).
+(m / e / (1 + e))^gamma has the exponential as two factors (see `_exponentials`). The whole part of gamma, up to 8,
+multiplies; only the rest of it takes a logarithm, whose error grows with it.
 
 Residuals: the operands, which exist anyway. Everything is computed in float32 or wider and cast once.
 
@@ -96,7 +96,7 @@ def sigmoid_focal_loss(
 
 _LEAST = {"float32": 2.0**-60, "float64": 2.0**-500}  # of the e by which is divided: its square is a number too
 _LARGEST = 1e10  # beyond it the rounding error of gamma log b exceeds what exp makes small
-_WHOLE = 8  # the largest gamma for which b^gamma is a product
+_WHOLE = 8  # the most factors b of b^gamma that are multiplied
 
 
 class _Terms(NamedTuple):
@@ -126,14 +126,14 @@ class _Terms(NamedTuple):
     def power(self, gamma: float, with_e: bool, over: int) -> Factors:
         """Return near and far with near * far = b^gamma / (1 + e)^over, and, where d is 0, times e if `with_e`."""
         rate, size = Fraction(gamma) + with_e, jnp.where(self.sure, -self.size, 0.0)
-        if gamma <= _WHOLE and gamma == int(gamma):
+        whole = min(int(gamma), _WHOLE)
+        if gamma > whole:
+            softplus = self.denied.e * log1p_over(self.denied.e)
+            of_rest = (gamma - whole) * (jnp.log(self.m) - softplus)
+            near, far = exp_factors(*plus(decay_argument(size, rate), of_rest))
+        else:
             near, far = decay_factors(size, rate) if rate else (1.0, jnp.ones_like(size))
-            return near, far * jax.lax.integer_pow(self.m, int(gamma)) / _power_of_1_plus(
-                self.denied.e, int(gamma) + over
-            )
-        softplus = self.denied.e * log1p_over(self.denied.e)
-        of_power = gamma * jnp.log(self.m) - (gamma + over) * softplus
-        return exp_factors(*plus(decay_argument(size, rate), of_power))
+        return near, far * jax.lax.integer_pow(self.m, whole) / _power_of_1_plus(self.denied.e, whole + over)
 
     def slope_of_cost(self, y: jax.Array) -> jax.Array:
         """Return (1 + e) dc/dz, in e."""
