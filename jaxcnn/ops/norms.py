@@ -122,7 +122,7 @@ def _layer_norm_dx(
     normal, r = _divided(_centred(x, where), where, unit, epsilon)
     u = widen(g) * channel_row(widen(scale), x)
     of_u, of_u_normal = (_shared_by_channels(v, where) for v in (u, u * normal))
-    return r * u - unmasked(where, normal * (r * of_u_normal) + r * of_u)
+    return r * (u - unmasked(where, normal * of_u_normal + of_u))
 
 
 def _dscale(
@@ -234,7 +234,7 @@ def _rms_norm_dx(
 ) -> jax.Array:
     normal, r = _divided(widen(x), where, unit, epsilon)
     u = widen(g) * channel_row(widen(scale), x)
-    return r * u - unmasked(where, normal * (r * _shared_by_channels(u * normal, where)))
+    return r * (u - unmasked(where, normal * _shared_by_channels(u * normal, where)))
 
 
 _rms_norm.defvjp(_rms_norm_fwd, _rms_norm_bwd)
