@@ -115,12 +115,14 @@ def run(part: Part, choice: Mapping[str, str], *operands: jax.Array, static: tup
 def _kept_apart(choice: Mapping[str, str], x: jax.Array, config: "ConvConfig") -> Mapping[str, str]:
     """Return the choice for an array of which an Explicit mesh has the examples apart.
 
-    XLA gathers all of them on every device for a convolution of lax in groups of several channels, of which other
-    algorithms are made, too; `grouped` has none, and moves no examples.
+    XLA gathers all of them on every device for a convolution of lax in groups of several channels, or in groups with a
+    dilated input, of which other algorithms are made, too; `depthwise` and `grouped` have none, and move no examples.
     """
-    if not x.shape[-1] > config.feature_group_count > 1 or spec_of(x)[0] is None:
+    groups, several = config.feature_group_count, x.shape[-1] > config.feature_group_count
+    if groups == 1 or not (several or max(config.input_dilation) > 1) or spec_of(x)[0] is None:
         return choice
-    return {platform: name if name == "depthwise" else "grouped" for platform, name in choice.items()}
+    apart = "grouped" if several else "depthwise"
+    return {platform: name if name == "depthwise" else apart for platform, name in choice.items()}
 
 
 def _apart_under_vmap(value: Callable[..., jax.Array], static: tuple[Any, ...]) -> Callable[..., jax.Array]:

@@ -36,6 +36,7 @@ CASES: tuple[Case, ...] = (
     _conv("cropped", (2, 7, 6, 2), (3, 2, 2, 3), padding=((-1, 2), (1, -2)), strides=2),
     _conv("kernel dilation", (2, 9, 8, 2), (3, 2, 2, 3), kernel_dilation=(2, 3), strides=(1, 2)),
     _conv("input dilation", (2, 4, 3, 2), (3, 2, 2, 3), input_dilation=(2, 3), strides=(3, 2)),
+    _conv("depthwise, input dilation", (2, 4, 3, 3), (2, 2, 1, 3), input_dilation=(2, 1), feature_group_count=3),
     _conv("groups", (2, 5, 4, 4), (3, 2, 2, 6), feature_group_count=2, bias=True),
     _conv("depthwise, two a channel", (2, 6, 5, 3), (3, 2, 1, 6), feature_group_count=3, strides=2),
     _conv("all at once", (2, 7, 6, 4), (2, 3, 2, 4), feature_group_count=2, strides=(2, 3), input_dilation=(2, 1),
