@@ -78,12 +78,14 @@ def in_shard_map(order, case, operands, axes, checked):
     def summed(x):
         return lax.psum(x, "b") if not checked or "b" in varying_axes(x) else x
 
+    def counted(x):  # a result that no device has changed, such as given statistics, counts once for each of them
+        return lax.psum(x, "b") if not checked or "b" in varying_axes(x) else DEVICES * x
+
     def of_device(*operands):
-        groups = order(of_a_device(case), *operands, **({"summed": summed} if checked else {}))
-        where = [axes[2], *[axes[0]] * (len(groups) - 1)]
+        results, *others = order(of_a_device(case), *operands, **({"summed": summed} if checked else {}))
         return tuple(
-            [a if axis is not None else summed(a) for a, axis in zip(*pair, strict=True)]
-            for pair in zip(groups, where, strict=True)
+            [a if axis is not None else total(a) for a, axis in zip(group, where, strict=True)]
+            for total, group, where in ((counted, results, axes[2]), *((summed, group, axes[0]) for group in others))
         )
 
     made = (specs[2], *[specs[0]] * (len(operands) - 2))

@@ -25,9 +25,9 @@ RTOL = 4e-6  # float32, of algorithms that sum in other orders
 def check_case(case, order, batches):
     """Check an order of derivatives of a case for batches of several sizes."""
     count = 4 if order is batched_cases.second_order else 3
-    one = with_batch(case, 1, rows=1)
+    any_size = with_batch(case, batches[0], rows=1)
     axes = jax.tree.map(lambda axis: -1 if axis is None else axis, operand_axes(case), is_leaf=lambda a: a is None)
-    program = exported(functools.partial(order, one), Numbers(one).operands()[:count], axes[:count])
+    program = exported(functools.partial(order, any_size), Numbers(any_size).operands()[:count], axes[:count])
     for batch in batches:
         sized = with_batch(case, batch, rows=1)
         operands = Numbers(sized).operands()[:count]
@@ -45,7 +45,8 @@ def test_one_layer_an_algorithm(name):
 @pytest.mark.full
 @pytest.mark.parametrize("case", BATCHED, ids=lambda case: case.name)
 def test_every_layer_to_the_second_order(case):
-    check_case(case, batched_cases.second_order, BATCHES)
+    one_is_refused = case.name.startswith("batch_norm no spatial axis")  # of which one example is its own mean
+    check_case(case, batched_cases.second_order, BATCHES[1:] if one_is_refused else BATCHES)
 
 
 WIDE = {
