@@ -142,7 +142,7 @@ def _along(config: "PoolConfig", axis: int) -> Axis:
     A single window takes the stride that makes one block of its taps, whatever stride was asked for.
     """
     window, stride = config.window[axis - 1], config.strides[axis - 1]
-    dilation, padding = config.dilation[axis - 1], config.padding[axis - 1]
+    dilation, padding = config.dilation[axis - 1] if window > 1 else 1, config.padding[axis - 1]
     geometry = Axis(window, stride, padding, config.input_size[axis - 1], dilation)
     if geometry.outputs > 1:
         return geometry

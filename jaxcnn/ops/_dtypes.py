@@ -101,12 +101,15 @@ def as_static_number(name: str, value: Any, dtype: Any = None) -> float:
 
     Raises:
       TypeError: it is no number, or a traced one.
-      ValueError: it is not 0, but rounded to 0 or to a subnormal number, which XLA takes as 0.
+      ValueError: it is beyond the range of a float; or not 0, but rounded to 0 or to a subnormal number, which XLA
+        takes as 0.
     """
     try:
         number = math.fsum([value])  # as float(), but no text
     except (TypeError, ValueError):  # a tracer's ConcretizationTypeError is a TypeError
         raise TypeError(f"{name} (={value!r}) must be a static number") from None
+    except OverflowError:
+        raise ValueError(f"{name} (={value!r}) must be in the range of a float") from None
     if dtype is not None:
         require_normal(name, number, accumulation_dtype(dtype))
     return number

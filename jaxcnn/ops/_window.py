@@ -195,9 +195,12 @@ def _explicit_padding(padding: Any, rank: int) -> Pairs:
 
 def _as_int(name: str, value: Any) -> int:
     try:
-        return operator.index(value)
+        number = operator.index(value)
     except TypeError:  # a traced value has __index__, which raises
         raise TypeError(f"{name} (={value!r}) must be static, not a traced value") from None
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(f"{name} (={value!r}) must be in the range of int64")
+    return number
 
 
 def _is_int(value: Any) -> bool:

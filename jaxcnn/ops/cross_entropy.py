@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from jaxcnn.ops._axes import as_indices, canonical_axes, class_mask, comparable
@@ -187,7 +188,7 @@ def _loss(
 ) -> jax.Array:
     """Return the losses, reduced. Classes that have numbers stand along the last axis of logits."""
     if config.ignore_index is not None:
-        counted = (labels != config.ignore_index)[..., None]
+        counted = (labels != np.asarray(config.ignore_index, labels.dtype))[..., None]
         where = counted if where is None else where & counted
     if weights is not None:
         wide = lax.stop_gradient(weights).astype(accumulation_dtype(logits.dtype))

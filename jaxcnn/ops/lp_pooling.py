@@ -160,8 +160,9 @@ def _scale(x: jax.Array, p: float) -> jax.Array:
     exponent = float(jnp.finfo(x.dtype).maxexp)
     low, high = 2.0 ** (-0.5 * exponent / p), 2.0 ** (0.75 * exponent / p)
     beyond = ((largest < low) & (largest > 0)) | ((largest > high) & jnp.isfinite(largest))
-    power = jnp.ldexp(jnp.ones_like(largest), -jnp.frexp(largest)[1])
-    return jnp.where(beyond, power, jnp.ones_like(largest))
+    # Not a power of two beside it, of which a high power leaves the range; nor a subnormal number, which is 0.
+    scale = jnp.maximum(1 / largest, float(jnp.finfo(x.dtype).tiny))
+    return jnp.where(beyond, scale, jnp.ones_like(largest))
 
 
 def _signed_power(x: jax.Array, exponent: float) -> jax.Array:

@@ -81,6 +81,12 @@ def test_what_is_not_finite_is_refused_by_name_or_taken(op, option, number):
     assert name in said
 
 
+@pytest.mark.parametrize(("op", "option"), CALLS)
+def test_an_int_beyond_the_range_of_a_float_is_refused_by_name(op, option):
+    with pytest.raises(ValueError, match=rf"{option} \(=1000000"):
+        CALLS[op, option](10**400, X)
+
+
 @pytest.mark.parametrize("op", [name for name, option in CALLS if option == "epsilon" and "cosine" not in name])
 def test_an_infinite_epsilon_is_refused(op):
     with pytest.raises(ValueError, match=r"epsilon \(=inf\) must be above 0 and finite"):

@@ -41,6 +41,13 @@ def test_indices_of_integers_and_of_many_taps():
     np.testing.assert_array_equal(jaxcnn.max_pool_with_indices(x, (300,), 300)[1].ravel(), [299, 599])
 
 
+def test_a_window_of_one_has_no_dilation():
+    x = jnp.arange(32.0).reshape(4, 4, 2)
+    y, indices = jaxcnn.max_pool_with_indices(x, (1, 1), 1, window_dilation=2**31)
+    np.testing.assert_array_equal(y, x)
+    np.testing.assert_array_equal(indices[..., 0], np.arange(16).reshape(4, 4))
+
+
 def test_unpool_of_a_pool_is_the_identity_at_the_maxima():
     """Where windows overlap too: PyTorch counts the gradient of a shared maximum once for each of them."""
     x = jnp.array([[1.0], [5.0], [2.0], [4.0], [3.0]])

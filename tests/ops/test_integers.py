@@ -49,6 +49,18 @@ def test_class_numbers(dtype):
                     assert np.isnan(gradient).all()
 
 
+@pytest.mark.parametrize(
+    ("dtype", "x64"), [(dtype, x64) for dtype in DTYPES for x64 in (True, False) if x64 or "64" not in dtype]
+)
+def test_the_largest_label_is_ignored_with_and_without_64_bits(dtype, x64):
+    """In an unsigned dtype it is what -1 becomes, the usual mark of an example that has no label."""
+    with jax.enable_x64(x64):
+        largest = limits(dtype)[1]
+        labels = jnp.asarray(np.array([largest, 0, 1], dtype))
+        loss = integer_cross_entropy(jnp.zeros((3, 4)), labels, ignore_index=largest, reduction="mean")
+        assert loss == pytest.approx(math.log(4), rel=1e-6)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_class_numbers_beside_weights_smoothing_and_an_ignored_one(dtype):
     """Where weights are 1, ..., C, a mean over labels a and b is (a + 1 + b + 1) log C / (a + 1 + b + 1)."""

@@ -84,6 +84,16 @@ def test_every_magnitude(norm, size):
     np.testing.assert_allclose(pull(jnp.ones((1, 1)))[0].ravel(), dx, rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.parametrize("norm", [125, 127, 1000, 10_000])
+@pytest.mark.parametrize("largest", [2.0, 3.0, 0.7, 1e-30, 1e30])
+def test_a_high_norm_is_the_largest_element(largest, norm):
+    """Half of it adds 2^-norm; its gradient is all for the largest."""
+    x = largest * jnp.array([[1.0], [0.5], [1.0]])
+    y, pull = jax.vjp(lambda x: jaxcnn.lp_pool(x, norm, (2,)), x)
+    np.testing.assert_allclose(y, jnp.full((2, 1), largest), rtol=1e-6)
+    np.testing.assert_allclose(pull(jnp.ones_like(y))[0], [[1], [0], [1]], rtol=1e-5, atol=1e-30)
+
+
 def test_every_magnitude_in_one_array():
     """Windows of (3, 4) 10^k side by side, from 1e-30 to 1e30, then overlapping ones of (10^k, 10^(k + 5))."""
     magnitudes = 10.0 ** np.arange(-30, 31, 5)

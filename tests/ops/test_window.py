@@ -120,3 +120,5 @@ def test_canonical_ints():
     for wrong in (True, "22", 2.0, (1, 2.5), None):
         with pytest.raises(TypeError, match="strides"):
             canonical_ints("strides", wrong, 2)
+    with pytest.raises(ValueError, match=r"strides \(=9223372036854775808\) must be in the range of int64"):
+        canonical_ints("strides", 2**63, 2)
