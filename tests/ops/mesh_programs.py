@@ -75,11 +75,11 @@ def with_vectors(operands):
 def in_shard_map(order, case, operands, axes, checked):
     specs = tuple([spec_of(axis) for axis in group] for group in axes)
 
-    def summed(x):
-        return lax.psum(x, "b") if not checked or "b" in varying_axes(x) else x
+    def summed(x, alike=1):
+        return lax.psum(x, "b") if not checked or "b" in varying_axes(x) else alike * x
 
-    def counted(x):  # a result that no device has changed, such as given statistics, counts once for each of them
-        return lax.psum(x, "b") if not checked or "b" in varying_axes(x) else DEVICES * x
+    # A result that no device has changed, such as given statistics, counts once for each of them.
+    counted = functools.partial(summed, alike=DEVICES)
 
     def of_device(*operands):
         results, *others = order(of_a_device(case), *operands, **({"summed": summed} if checked else {}))

@@ -81,6 +81,7 @@ Z = jnp.ones((4, 5))
         ({"alpha": 1.5}, ValueError, r"alpha \(=1.5\) must be from 0 to 1"),
         ({"alpha": Z}, TypeError, r"alpha \(=Array.*"),
         ({"gamma": -1}, ValueError, r"gamma \(=-1\) must be from 0 to 1e\+10"),
+        ({"gamma": math.inf}, ValueError, r"gamma \(=inf\) must be from 0 to 1e\+10"),
         ({"gamma": 1e300}, ValueError, r"gamma \(=1e\+300\) must be from 0 to 1e\+10"),
         ({"gamma": "2"}, TypeError, r"gamma \(='2'\) must be a static number"),
     ],
