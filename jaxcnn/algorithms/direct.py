@@ -29,8 +29,7 @@ from jaxcnn.ops._window import conv_dkernel_padding, conv_dx_padding
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jaxcnn.algorithms._derivatives import derived_by
-from jaxcnn.ops._window import ConvConfig, Ints
+    from jaxcnn.ops._window import ConvConfig, Ints
 
 
 def accepts(config: "ConvConfig", kernel_shape: tuple[int, ...]) -> bool:
