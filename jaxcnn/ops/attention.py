@@ -10,7 +10,7 @@ squeeze_excite, forward, with P positions p an example n and r hidden units:
 Derivation. s[n, c] enters all positions of y with the factor x, so with z = h kernel2 + bias2 and a = m kernel1 + bias1
 
     ds[n, c] = sum_p g[n, p, c] x[n, p, c]
-    dz = ds s (1 - s)                            as sigmoid' = s (1 - s)
+    dz = ds sigmoid'(z)                          not s (1 - s), of which an s that rounds to 1 keeps nothing
     dkernel2 = h^T dz,  dbias2 = sum_n dz,  dh = dz kernel2^T
     da = dh where h > 0, else 0                  relu'(0) = 0
     dkernel1 = m^T da,  dbias1 = sum_n da,  dm = da kernel1^T
@@ -18,7 +18,7 @@ Derivation. s[n, c] enters all positions of y with the factor x, so with z = h k
 x enters y directly and through m: dx[n, p, c] = g[n, p, c] s[n, c] + dm[n, c] / P.
 
 Residuals: x and the parameters, which exist anyway, and m, a number an example and channel, in float32 or wider:
-rounded to half precision it would put the gradients of the kernels some percent off. h and s are computed again, from
+rounded to half precision it would put the gradients of the kernels some percent off. h and z are computed again, from
 m. jax.grad keeps all three, a mask, and the slopes of the sigmoid. Everything between x and y is computed in float32 or
 wider, and rounded once.
 
@@ -34,6 +34,7 @@ import jax.numpy as jnp
 
 from jaxcnn.algorithms._products import product
 from jaxcnn.ops._dtypes import as_channels, as_floating, canonical_precision, channel_row, require_same_dtype, widen
+from jaxcnn.ops._exponentials import sigmoid, sigmoid_slope
 from jaxcnn.ops._rule import compiled
 from jaxcnn.ops._window import canonical_int
 
@@ -67,7 +68,7 @@ def squeeze_excite(
     Math:
       y = x s, s = sigmoid(relu(m kernel1 + bias1) kernel2 + bias2), m the average of x over all positions.
       VJP: dx = g s + dm / P; dm, dkernel1, dbias1, dkernel2, dbias2 as those of two dense layers from
-      dz = s (1 - s) sum_p g x.
+      dz = sigmoid' sum_p g x.
 
     Args:
       x: `[*batch, *spatial, C]`, floating, with at least one position.
@@ -127,11 +128,11 @@ def _positions(x: jax.Array, rank: int) -> tuple[int, ...]:
 def _gates(
     m: jax.Array, kernel1: jax.Array, bias1: jax.Array, kernel2: jax.Array, bias2: jax.Array, precision: Any
 ) -> tuple[jax.Array, jax.Array]:
-    """Return h and s for the means."""
+    """Return h and z for the means."""
     a = product(m, m.ndim - 1, widen(kernel1), 0, precision)
     h = jax.nn.relu(a + channel_row(widen(bias1), a))
     z = product(h, h.ndim - 1, widen(kernel2), 0, precision)
-    return h, jax.lax.logistic(z + channel_row(widen(bias2), z))
+    return h, z + channel_row(widen(bias2), z)
 
 
 def _forward(
@@ -140,8 +141,8 @@ def _forward(
     """Return y and m."""
     wide, positions = widen(x), _positions(x, rank)
     m = jnp.mean(wide, positions)
-    _, s = _gates(m, kernel1, bias1, kernel2, bias2, precision)
-    return (wide * jnp.expand_dims(s, positions)).astype(x.dtype), m
+    _, z = _gates(m, kernel1, bias1, kernel2, bias2, precision)
+    return (wide * jnp.expand_dims(sigmoid(z), positions)).astype(x.dtype), m
 
 
 def _squeeze_excite_impl(
@@ -168,14 +169,14 @@ def _squeeze_excite_fwd(
 def _squeeze_excite_bwd(rank: int, precision: Any, residuals: Residuals, g: jax.Array) -> tuple[jax.Array, ...]:
     x, m, positions, wide = widen(residuals.x), residuals.m, _positions(g, rank), widen(g)
     kernel1, kernel2 = widen(residuals.kernel1), widen(residuals.kernel2)
-    h, s = _gates(m, kernel1, residuals.bias1, kernel2, residuals.bias2, precision)
+    h, z = _gates(m, kernel1, residuals.bias1, kernel2, residuals.bias2, precision)
     batch = tuple(range(m.ndim - 1))
-    dz = jnp.sum(wide * x, positions) * s * (1 - s)
+    dz = jnp.sum(wide * x, positions) * sigmoid_slope(z)
     dh = product(dz, m.ndim - 1, kernel2, 1, precision)
     da = jnp.where(h > 0, dh, jnp.zeros_like(dh))
     dm = product(da, m.ndim - 1, kernel1, 1, precision)
     count = math.prod(g.shape[axis] for axis in positions)
-    dx = wide * jnp.expand_dims(s, positions) + jnp.expand_dims(dm / count, positions)
+    dx = wide * jnp.expand_dims(sigmoid(z), positions) + jnp.expand_dims(dm / count, positions)
     dkernel1, dkernel2 = product(m, batch, da, batch, precision), product(h, batch, dz, batch, precision)
     cotangents = (dx, dkernel1, jnp.sum(da, batch), dkernel2, jnp.sum(dz, batch))
     return tuple(cotangent.astype(g.dtype) for cotangent in cotangents)

@@ -37,6 +37,19 @@ def test_a_hidden_unit_at_zero_has_no_gradient():
         np.testing.assert_array_equal(cotangent, 0)
 
 
+def test_a_gate_that_rounds_to_one_keeps_its_gradient():
+    """sigmoid'(17) = 4.14e-8, where s (1 - s) is 0 in float32; its derivative there is -4.14e-8."""
+    x, kernel, zero = jnp.ones((1, 2, 1)), jnp.zeros((1, 1)), jnp.zeros(1)
+
+    def slope(bias):
+        return jax.grad(lambda b: jaxcnn.squeeze_excite(x, kernel, zero, kernel, b)[0, 0, 0])(bias)[0]
+
+    for bias in (17.0, -17.0, 30.0):
+        right = 1 / (np.exp(bias / 2) + np.exp(-bias / 2)) ** 2
+        np.testing.assert_allclose(slope(jnp.array([bias])), right, rtol=1e-6)
+        np.testing.assert_allclose(jax.grad(slope)(jnp.array([bias])), [-np.tanh(bias / 2) * right], rtol=1e-5)
+
+
 @pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
 def test_sums_in_half_precision_are_not_lost(dtype):
     """4096 positions of 0.01: a running sum in bfloat16 stops at 4, in float16 at 32."""
