@@ -115,6 +115,19 @@ def as_static_number(name: str, value: Any, dtype: Any = None) -> float:
     return number
 
 
+def as_finite_number(name: str, value: Any, dtype: Any) -> float:
+    """Return `value` as a Python number that is neither infinite nor nan.
+
+    Raises:
+      TypeError: it is no number, or a traced one.
+      ValueError: it is not finite, or one that `as_static_number` refuses.
+    """
+    number = as_static_number(name, value, dtype)
+    if not math.isfinite(number):
+        raise ValueError(f"{name} (={value!r}) must be finite")
+    return number
+
+
 def require_normal(name: str, number: float, dtype: Any) -> None:
     """Check that a number is 0, or not so small that it is rounded to 0 or to a subnormal number.
 

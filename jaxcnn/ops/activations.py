@@ -18,7 +18,7 @@ relu); He, Zhang, Ren and Sun 2015, arXiv:1502.01852 (prelu).
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.ops._dtypes import as_channels, as_floating, as_static_number, channel_row, widen
+from jaxcnn.ops._dtypes import as_channels, as_finite_number, as_floating, channel_row, widen
 from jaxcnn.ops._rule import compiled, elementwise
 
 
@@ -134,6 +134,7 @@ def leaky_relu(x: jax.Array, negative_slope: float = 1e-2) -> jax.Array:
 
     Raises:
       TypeError: x is not floating, or negative_slope is not a static number.
+      ValueError: negative_slope is not finite.
 
     Example:
       >>> import jax.numpy as jnp, jaxcnn
@@ -144,7 +145,7 @@ def leaky_relu(x: jax.Array, negative_slope: float = 1e-2) -> jax.Array:
       Maas, Hannun and Ng 2013, "Rectifier nonlinearities improve neural network acoustic models".
     """
     x = as_floating("x", x)
-    return _leaky_relu(x, as_static_number("negative_slope", negative_slope, x.dtype))
+    return _leaky_relu(x, as_finite_number("negative_slope", negative_slope, x.dtype))
 
 
 def _leaky(nonnegative: jax.Array, x: jax.Array, slope: float | jax.Array) -> jax.Array:

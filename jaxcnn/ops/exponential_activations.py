@@ -20,13 +20,12 @@ References: Clevert, Unterthiner and Hochreiter 2015, arXiv:1511.07289 (elu); Ba
 Klambauer et al. 2017, arXiv:1706.02515 (selu).
 """
 
-import math
 from fractions import Fraction
 
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.ops._dtypes import as_floating, as_static_number, widen
+from jaxcnn.ops._dtypes import as_finite_number, as_floating, widen
 from jaxcnn.ops._exponentials import decay_factors, is_small, series_of_expm1
 from jaxcnn.ops._rule import elementwise
 
@@ -54,6 +53,7 @@ def elu(x: jax.Array, alpha: float = 1.0) -> jax.Array:
 
     Raises:
       TypeError: x is not floating, or alpha is not a static number.
+      ValueError: alpha is not finite.
 
     Example:
       >>> import jax.numpy as jnp, jaxcnn
@@ -65,7 +65,7 @@ def elu(x: jax.Array, alpha: float = 1.0) -> jax.Array:
       arXiv:1511.07289.
     """
     x = as_floating("x", x)
-    return _elu(x, 1.0, as_static_number("alpha", alpha, x.dtype), 1.0)
+    return _elu(x, 1.0, as_finite_number("alpha", alpha, x.dtype), 1.0)
 
 
 def celu(x: jax.Array, alpha: float = 1.0) -> jax.Array:
@@ -100,9 +100,9 @@ def celu(x: jax.Array, alpha: float = 1.0) -> jax.Array:
       Barron 2017, "Continuously differentiable exponential linear units", arXiv:1704.07483.
     """
     x = as_floating("x", x)
-    alpha = as_static_number("alpha", alpha, x.dtype)
-    if alpha == 0 or not math.isfinite(alpha):
-        raise ValueError(f"alpha (={alpha!r}) must be finite and not 0")
+    alpha = as_finite_number("alpha", alpha, x.dtype)
+    if alpha == 0:
+        raise ValueError(f"alpha (={alpha!r}) must not be 0")
     return _celu(x, 1.0, alpha, alpha)
 
 

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.algorithms.long_windows import sliding_sum
-from jaxcnn.ops._dtypes import as_floating, as_static_number, widen
+from jaxcnn.ops._dtypes import as_finite_number, as_floating, widen
 from jaxcnn.ops._rule import compiled
 from jaxcnn.ops._window import canonical_int
 
@@ -64,7 +64,7 @@ def local_response_norm(x: jax.Array, size: int, alpha: float = 1e-4, beta: floa
 
     Raises:
       TypeError: x is not floating, or an argument is no static number.
-      ValueError: size, alpha or k is out of range, or x has no channel axis.
+      ValueError: size, alpha or k is out of range, a number is not finite, or x has no channel axis.
 
     Example:
       >>> import jax.numpy as jnp, jaxcnn
@@ -79,7 +79,7 @@ def local_response_norm(x: jax.Array, size: int, alpha: float = 1e-4, beta: floa
         raise ValueError(f"x shape (={x.shape}) must be [..., C]")
     size = canonical_int("size", size)
     config = ResponseConfig(
-        size, *(as_static_number(n, v, x.dtype) for n, v in (("alpha", alpha), ("beta", beta), ("k", k)))
+        size, *(as_finite_number(n, v, x.dtype) for n, v in (("alpha", alpha), ("beta", beta), ("k", k)))
     )
     if not config.alpha >= 0:
         raise ValueError(f"alpha (={alpha!r}) must be at least 0")

@@ -93,7 +93,11 @@ def test_an_infinite_epsilon_is_refused(op):
         CALLS[op, "epsilon"](float("inf"), X)
 
 
-@pytest.mark.parametrize("alpha", [float("inf"), -float("inf"), float("nan")])
-def test_an_infinite_alpha_of_celu_is_refused(alpha):
-    with pytest.raises(ValueError, match=rf"alpha \(={alpha!r}\) must be finite and not 0"):
-        jaxcnn.celu(X - 2, alpha)
+@pytest.mark.parametrize("number", [float("inf"), -float("inf"), float("nan")])
+@pytest.mark.parametrize(
+    ("op", "option"),
+    [pair for pair in CALLS if pair[0] in ("celu", "elu", "leaky_relu", "local_response_norm")],
+)  # fmt: skip
+def test_a_factor_that_is_not_finite_is_refused(op, option, number):
+    with pytest.raises(ValueError, match=rf"{option} \(={number!r}\) must be finite"):
+        CALLS[op, option](number, X - 2)
