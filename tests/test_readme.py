@@ -192,6 +192,7 @@ def test_the_tables_of_speed_are_what_the_benchmark_wrote():
     assert f"{below} of the {len(apart)} parts that are not equal programs have a median below 0.95" in words
     ahead = [line.partition(":")[0].rpartition(" ")[2] for line in document["summary"]["slower"]]
     default, best, parts = ahead.count("default"), ahead.count("best"), len(document["rows"])
+    assert (best, default) == (16, 16)  # which the README names one by one
     assert f"`jax.grad` is ahead on {default} of the {parts} parts by default, and on {best} where" in words
     assert shown[: len(printed["models"])] == printed["models"]
     assert shown[len(printed["models"])] == printed["ops"][0]

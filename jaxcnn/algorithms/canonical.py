@@ -8,16 +8,21 @@ XLA's CPU compiler has fast routines for batch first and channels last only. It 
 but not in the body of a loop, where it then computes one number at a time. So in a loop this is 30 to 100 times faster,
 and elsewhere the same program.
 
+Its derivatives are those of `direct`: JAX would make convolutions of the transpositions whose axes are in an order for
+which XLA's CPU compiler has no fast routine (x 32,8,8,256, kernel 3x3: 1909 ms where that of `direct` takes 12).
+
 Cost: as `direct`.
 """
 
+import functools
 from typing import TYPE_CHECKING
 
 import jax
 from jax import lax
 
 from jaxcnn.algorithms import direct
-from jaxcnn.algorithms._mesh import is_split, replicated
+from jaxcnn.algorithms._derivatives import derived_by
+from jaxcnn.algorithms._mesh import replicated
 from jaxcnn.algorithms.direct import cropped, forward_layout
 from jaxcnn.ops._window import conv_dkernel_padding
 
@@ -33,8 +38,11 @@ def accepts(config: "ConvConfig", kernel_shape: "Ints") -> bool:
 
 def dkernel(x: jax.Array, g: jax.Array, kernel_size: "Ints", config: "ConvConfig") -> jax.Array:
     """Return the cotangent of the kernel `[*kernel_size, C_in / groups, C_out]`."""
-    if config.feature_group_count > 1 and is_split(x):
-        return direct.dkernel(x, g, kernel_size, config)  # whose derivatives move no examples
+    other, value = (functools.partial(fn, kernel_size=kernel_size, config=config) for fn in (direct.dkernel, _dkernel))
+    return derived_by(other, value)(x, g)
+
+
+def _dkernel(x: jax.Array, g: jax.Array, kernel_size: "Ints", config: "ConvConfig") -> jax.Array:
     rank = len(kernel_size)
     spatial = range(1, rank + 1)
     whole = conv_dkernel_padding(x.shape[1:-1], kernel_size, g.shape[1:-1], config)

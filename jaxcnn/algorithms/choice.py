@@ -59,17 +59,9 @@ ALGORITHMS: dict[str, ModuleType] = {
     "lattice": lattice,
     "outer_products": outer_products,
 }
-# Parts whose derivatives, for second order, are those of another function that computes the same. XLA has no fast
-# routine for the adjoint of a forward convolution on a lattice (3 s where lax takes 0.03), or of one whose
-# transpositions are written out (x 32,8,8,256, kernel 3x3: 1.9 s for 0.01), and that of outer products is a sum over
-# all positions for every product.
-DERIVED_BY: dict[tuple[str, Part], Callable[..., jax.Array]] = {
-    ("canonical", "dkernel"): direct.dkernel,
-    ("lattice", "forward"): direct.forward,
-    ("lattice", "dx"): direct.dx,
-    ("lattice", "dkernel"): lattice.dkernel_by_direct,
-    ("outer_products", "forward"): direct.forward,
-}
+# Parts whose derivatives are lax's, for second order. XLA has no fast routine for the adjoint of a forward convolution
+# on a lattice (3 s where lax takes 0.03), and that of outer products is a sum over all positions for every product.
+DERIVED_BY_LAX = {("lattice", "forward"), ("lattice", "dx"), ("outer_products", "forward")}
 
 
 def choose(part: Part, config: "ConvConfig", x_shape: "Ints", kernel_shape: "Ints", dtype: Any) -> Mapping[str, str]:
@@ -113,23 +105,11 @@ def run(part: Part, choice: Mapping[str, str], *operands: jax.Array, static: tup
             return branch("default")(*arrays)
         return jax.lax.platform_dependent(*arrays, **{platform: branch(platform) for platform in choice})
 
-    def differentiable(*arrays: jax.Array) -> jax.Array:
-        found = {platform: _differentiable(name, part) for platform, name in choice.items()}
-        if len(set(found.values())) == 1:
-            return found["default"](*arrays, *static)
-        calls = {platform: lambda *arrays, fn=fn: fn(*arrays, *static) for platform, fn in found.items()}
-        return jax.lax.platform_dependent(*arrays, **calls)
-
-    by_another = any((name, part) in DERIVED_BY for name in choice.values())
-    other = differentiable if by_another else value
+    by_lax = any((name, part) in DERIVED_BY_LAX for name in choice.values())
+    other = (lambda *arrays: getattr(direct, part)(*arrays, *static)) if by_lax else value
     if part == "dkernel" and per_example.accepts(static[-1]):
         return derived_by(other, _apart_under_vmap(value, static))(*operands)
-    return derived_by(other, value)(*operands) if by_another else value(*operands)
-
-
-def _differentiable(algorithm: str, part: Part) -> Callable[..., jax.Array]:
-    """Return the function whose derivatives are those of a part of an algorithm."""
-    return DERIVED_BY.get((algorithm, part)) or getattr(ALGORITHMS[algorithm], part)
+    return derived_by(other, value)(*operands) if by_lax else value(*operands)
 
 
 def _kept_apart(choice: Mapping[str, str], x: jax.Array, config: "ConvConfig") -> Mapping[str, str]:

@@ -44,11 +44,6 @@ def dkernel(x: jax.Array, g: jax.Array, kernel_size: "Ints", config: "ConvConfig
     return canonical.dkernel(x, g, kernel_size, _on_lattice(config))
 
 
-def dkernel_by_direct(x: jax.Array, g: jax.Array, kernel_size: "Ints", config: "ConvConfig") -> jax.Array:
-    """Return the same, of `direct` on the lattice: its derivative in g is a forward convolution that Eigen computes."""
-    return direct.dkernel(x, g, kernel_size, _on_lattice(config))
-
-
 def _on_lattice(config: "ConvConfig") -> "ConvConfig":
     """Return the configuration with everything along the first spatial axis twice as far apart."""
 

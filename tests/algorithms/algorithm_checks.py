@@ -151,14 +151,19 @@ def operands_of(part, case, dtype):
     }[part]
 
 
-def loops(jaxpr):
-    """Return every loop of a jaxpr, those inside others too."""
+def equations(jaxpr, *primitives):
+    """Return every equation of a jaxpr that has one of these primitives, those inside others too."""
     found = []
     for equation in jaxpr.eqns:
-        found += [equation] if equation.primitive.name in ("scan", "while") else []
+        found += [equation] if equation.primitive.name in primitives else []
         for inner in jax.extend.core.jaxprs_in_params(equation.params):
-            found += loops(inner)
+            found += equations(inner, *primitives)
     return found
+
+
+def loops(jaxpr):
+    """Return every loop of a jaxpr, those inside others too."""
+    return equations(jaxpr, "scan", "while")
 
 
 def check_value_and_gradients(case):

@@ -9,7 +9,6 @@ import pytest
 import jaxcnn
 from jaxcnn.algorithms import choice, direct
 from jaxcnn.benchmark.cases import ROWS
-from jaxcnn.benchmark.cases._row import Input
 from tests.algorithms.algorithm_checks import AlgorithmCase, case_of, operands_of
 
 CASES = {row.name: AlgorithmCase("conv", row.name, row.inputs, dict(row.options)) for row in ROWS if row.op == "conv"}
@@ -166,8 +165,8 @@ def test_each_part_has_its_own_choice_and_its_own_name():
 @pytest.mark.parametrize(("algorithm", "channels"), [("lattice", (64, 64)), ("canonical", (16, 24))])
 def test_the_kernel_gradient_is_differentiated_as_a_forward_convolution(algorithm, channels):
     """XLA's CPU compiler has fast routines for this order of axes alone: 12 ms, and 1909 in the order of a transpose."""
-    inputs = (Input("x", (16, 32, 32, channels[0])), Input("kernel", (3, 3, *channels)))
-    case = AlgorithmCase("conv", algorithm, inputs, {})
+    plain = case_of("", (16, 32, 32, channels[0]), (3, 3, *channels))
+    case = AlgorithmCase("conv", algorithm, plain.inputs, plain.options)
     assert chosen(case, "dkernel")["cpu"] == algorithm
     (x, g), static = operands_of("dkernel", case, jnp.float32)
 
@@ -182,14 +181,14 @@ def test_the_kernel_gradient_is_differentiated_as_a_forward_convolution(algorith
 
 
 @pytest.mark.parametrize("part", choice.PARTS)
-def test_a_part_derived_by_another_has_its_derivatives_in_either_array(monkeypatch, part):
+def test_a_part_derived_by_lax_has_its_derivatives_in_either_array(monkeypatch, part):
     """Of an algorithm without any derivative they are still those of `direct`: forwards, backwards, mapped, twice."""
 
     def opaque(*args):
         return jax.lax.stop_gradient(getattr(direct, part)(*args))
 
     monkeypatch.setitem(choice.ALGORITHMS, "opaque", types.SimpleNamespace(**{part: opaque}))
-    monkeypatch.setattr(choice, "DERIVED_BY", {("opaque", part): getattr(direct, part)})
+    monkeypatch.setattr(choice, "DERIVED_BY_LAX", {("opaque", part)})
     choice._compiled.cache_clear()
     case = case_of("", (2, 6, 5, 2), (3, 2, 2, 3))
     shapes, static = operands_of(part, AlgorithmCase(case.op, part, case.inputs, case.options), jnp.float32)
