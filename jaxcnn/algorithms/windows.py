@@ -8,10 +8,11 @@ The gradient goes the same way back: along each axis, tap t of output o receives
 The chain of selections also differentiates to that choice, which maxima over slices would not (at a tie). A minimum is
 the same with the order turned round; to negate x instead would overflow at the smallest integer.
 
-Sum. y[o] is the sum of its taps, and tap t of output o receives g[o]. Both go by blocks: the taps j * stride to
-(j + 1) * stride - 1 of all windows lie end to end in the padded input, so that block j is one reshape to [O, stride],
-forwards and backwards, and windows that do not overlap need one block and no addition. Where taps lie `dilation` apart
-each is a block of its own.
+Sum. y[o] is the sum of its taps, and tap t of output o receives g[o]. Windows that overlap are added tap by tap, each a
+strided slice of the input. Otherwise, and backwards, both go by blocks: the taps j * stride to (j + 1) * stride - 1 of
+all windows lie end to end in the padded input, so that block j is one reshape to [O, stride], and windows that do not
+overlap need one block and no addition. Where taps lie `dilation` apart each is a block of its own. Several blocks are
+no way forwards: XLA's CPU compiler writes every one of them out (x 32,28,28,64, windows 8x8, stride 2: 16 ms for 1).
 
 Long windows, of more than a few taps or blocks, are those of `long_windows`.
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from jaxcnn.ops._window import PoolConfig
 
 FEW_TAPS = 8  # of a maximum, which are compared one after the other; `long_windows` does not wait for each
+FEW_TERMS = 32  # of a sum, which are added one after the other
+FEW_PADS = 4  # of as many taps, which cost less than a padded copy of the input
 FEW_BLOCKS = 8  # of a window, which are added one after the other
 
 
@@ -52,6 +55,24 @@ def max_forward(x: jax.Array, config: "PoolConfig", minimum: bool = False) -> tu
         x, winner = along(x, axis, geometry, minimum)
         taps.insert(0, winner)
     return x, tuple(taps)
+
+
+def max_values(x: jax.Array, config: "PoolConfig", minimum: bool = False) -> jax.Array:
+    """Return y alone, as `max_forward` does, but not to be differentiated: equal winners would share.
+
+    XLA's CPU compiler has a fast reduction of numbers of one or two bytes, for windows that lie side by side.
+    """
+    worst, greater = worst_of(x.dtype, minimum), lax.min if minimum else lax.max
+    if x.dtype.itemsize < 4 and config.window == config.strides and set(config.dilation) <= {1}:
+        window, padding = (1, *config.window, 1), ((0, 0), *config.padding, (0, 0))
+        return lax.reduce_window(x, jnp.array(worst, x.dtype), greater, window, window, padding)
+    for axis in range(1, x.ndim - 1):
+        geometry = _along(config, axis)
+        if geometry.window <= FEW_TAPS:
+            x = functools.reduce(greater, _taps_along(x, axis, geometry, worst))
+        else:
+            x, _ = long_windows.max_forward(x, axis, geometry, minimum)
+    return x
 
 
 def max_dx(g: jax.Array, taps: Sequence[jax.Array], config: "PoolConfig") -> jax.Array:
@@ -101,6 +122,8 @@ def sum_forward(x: jax.Array, config: "PoolConfig") -> jax.Array:
         geometry = _along(config, axis)
         if len(geometry.blocks) > FEW_BLOCKS:
             x = long_windows.sum_forward(x, axis, geometry)
+        elif geometry.stride < geometry.window <= FEW_TERMS:
+            x = functools.reduce(jnp.add, _taps_along(x, axis, geometry))
         else:
             sums = [sum_taps(block, axis + 1) for block in _take_blocks(x, axis, geometry)]
             x = functools.reduce(jnp.add, sums)
@@ -179,6 +202,24 @@ def _take_tap(padded: jax.Array, t: int, axis: int, geometry: Axis) -> jax.Array
     start = t * geometry.dilation
     last = start + (geometry.outputs - 1) * geometry.stride + 1
     return lax.slice_in_dim(padded, start, last, geometry.stride, axis)
+
+
+def _taps_along(x: jax.Array, axis: int, geometry: Axis, padding: float = 0) -> list[jax.Array]:
+    """Return every tap of the windows along one axis, with padding where it is outside the input."""
+    if geometry.window > FEW_PADS or x.dtype.itemsize < 4:
+        x = pad_along(x, axis, *geometry.padding, padding)
+        geometry = geometry._replace(padding=(0, 0), size=x.shape[axis])
+
+    def tap(t: int) -> jax.Array:
+        inside = np.flatnonzero(geometry.is_inside(geometry.positions(t)))
+        if inside.size == 0:
+            return pad_along(lax.slice_in_dim(x, 0, 0, axis=axis), axis, 0, geometry.outputs, padding)
+        first, last = int(inside[0]), int(inside[-1])
+        start, end = (int(geometry.positions(t)[output]) for output in (first, last))
+        taken = lax.slice_in_dim(x, start, end + 1, geometry.stride, axis)
+        return pad_along(taken, axis, first, geometry.outputs - 1 - last, padding)
+
+    return [tap(t) for t in range(geometry.window)]
 
 
 def _max_along(x: jax.Array, axis: int, geometry: Axis, minimum: bool) -> tuple[jax.Array, jax.Array]:

@@ -151,7 +151,7 @@ def min_pool(
 
 
 def _max_pool_impl(x: jax.Array, config: PoolConfig, minimum: bool) -> jax.Array:
-    return windows.max_forward(x, config, minimum)[0]
+    return windows.max_values(x, config, minimum)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))
