@@ -86,9 +86,11 @@ class Pair(NamedTuple):
 
     def split(self, axis: int, parts: int) -> "Pair":
         """Return the pair with every `parts` neighbours along an axis beside one another along the next."""
-        shape = (*self.value.shape[:axis], -1, parts, *self.value.shape[axis + 1 :])
-        inside = self.inside.reshape(*self.inside.shape[:axis], -1, parts, *self.inside.shape[axis + 1 :])
-        return Pair(self.value.reshape(shape), self.tap.reshape(shape), inside)
+        before, after = self.value.shape[:axis], self.value.shape[axis + 1 :]
+        rows = self.value.shape[axis] // parts  # not -1, for which there is no number where the batch is empty
+        value, tap = (v.reshape(*before, rows, parts, *after) for v in self[:2])
+        inside = self.inside
+        return Pair(value, tap, inside.reshape(*inside.shape[:axis], rows, parts, *inside.shape[axis + 1 :]))
 
     def dropped(self, axis: int) -> "Pair":
         """Return the pair without an axis of one element."""

@@ -31,6 +31,7 @@ from jax import lax
 
 from jaxcnn.algorithms import long_windows
 from jaxcnn.algorithms._axis import Axis, column_of, pad_along, sum_taps
+from jaxcnn.algorithms._derivatives import derived_by
 from jaxcnn.algorithms._winners import first_winner, worst_of
 from jaxcnn.ops._window import dilated_size
 
@@ -58,14 +59,26 @@ def max_forward(x: jax.Array, config: "PoolConfig", minimum: bool = False) -> tu
 
 
 def max_values(x: jax.Array, config: "PoolConfig", minimum: bool = False) -> jax.Array:
-    """Return y alone, as `max_forward` does, but not to be differentiated: equal winners would share.
+    """Return y alone, as `max_forward` does, and with its derivatives."""
+
+    def by_winners(x: jax.Array) -> jax.Array:
+        return max_forward(x, config, minimum)[0]
+
+    def by_maxima(x: jax.Array) -> jax.Array:
+        return _maxima(x, config, minimum)
+
+    return derived_by(by_winners, by_maxima)(x)
+
+
+def _maxima(x: jax.Array, config: "PoolConfig", minimum: bool) -> jax.Array:
+    """Return y without a word about who won.
 
     XLA's CPU compiler has a fast reduction of numbers of one or two bytes, for windows that lie side by side.
     """
     worst, greater = worst_of(x.dtype, minimum), lax.min if minimum else lax.max
     if x.dtype.itemsize < 4 and config.window == config.strides and set(config.dilation) <= {1}:
         window, padding = (1, *config.window, 1), ((0, 0), *config.padding, (0, 0))
-        return lax.reduce_window(x, jnp.array(worst, x.dtype), greater, window, window, padding)
+        return lax.reduce_window(x, np.array(worst, x.dtype), greater, window, window, padding)
     for axis in range(1, x.ndim - 1):
         geometry = _along(config, axis)
         if geometry.window <= FEW_TAPS:

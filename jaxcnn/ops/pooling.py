@@ -29,6 +29,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.algorithms import windows
+from jaxcnn.algorithms._derivatives import derived_by
 from jaxcnn.algorithms._mesh import reshape, split_like
 from jaxcnn.ops._dtypes import as_numbers, widen
 from jaxcnn.ops._layout import channels_last
@@ -216,9 +217,12 @@ def global_max_pool(
     return split_batch(_compiled_global_max_pool(merge_batch(x, rank + 1), spatial), x, rank + 1)
 
 
-def _global_max_pool_impl(x: jax.Array, spatial: Ints) -> jax.Array:
-    del spatial
+def _greatest(x: jax.Array) -> jax.Array:
     return jnp.max(x, tuple(range(1, x.ndim - 1)))
+
+
+def _global_max_pool_impl(x: jax.Array, spatial: Ints) -> jax.Array:
+    return derived_by(lambda x: _global_max_pool_fwd(x, spatial)[0], _greatest)(x)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
@@ -228,7 +232,7 @@ def _global_max_pool(x: jax.Array, spatial: Ints) -> jax.Array:
 
 def _global_max_pool_fwd(x: jax.Array, spatial: Ints) -> tuple[jax.Array, jax.Array]:
     rows = reshape(x, (x.shape[0], math.prod(spatial), x.shape[-1]))
-    greatest = jnp.expand_dims(_global_max_pool_impl(x, spatial), 1)
+    greatest = jnp.expand_dims(_greatest(x), 1)
     number = _numbers(rows)
     last = jnp.full_like(number, rows.shape[1] - 1)
     winner = jnp.min(jnp.where((rows == greatest) | jnp.isnan(rows), number, last), 1, keepdims=True)

@@ -154,6 +154,17 @@ def test_the_residual_of_a_long_window_is_the_number_of_the_winning_tap():
         assert [(leaf.shape, leaf.dtype) for leaf in saved if leaf.size > 1] == [((1, 601 - window, 2), dtype)]
 
 
+@pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
+@pytest.mark.parametrize("shape", [(0, 2), (2, 0)])
+def test_nothing_comes_of_no_examples_or_no_channels(shape, geometry):
+    examples, channels = shape
+    x = jnp.zeros((examples, geometry[3], channels))
+    for pool in (jaxcnn.max_pool, jaxcnn.min_pool, jaxcnn.avg_pool, jaxcnn.max_pool_with_indices):
+        y, pull = jax.vjp(lambda x, pool=pool: jax.tree.leaves(pool(x, **options(geometry)))[0], x)
+        assert (y.shape[0], y.shape[-1]) == shape
+        assert pull(y)[0].shape == x.shape
+
+
 def test_a_sum_holds_no_infinity_of_another_window():
     x = jnp.zeros(400).at[200].set(jnp.inf).reshape(400, 1)
     y = jaxcnn.sum_pool(x, (100,)).ravel()

@@ -140,6 +140,23 @@ def test_the_value_alone_is_that_beside_a_gradient(pool, dtype, terms):
         np.testing.assert_array_equal(np.asarray(value, np.float64), expected)
 
 
+@pytest.mark.parametrize("terms", [*BY_TAPS, pytest.param({}, id="global")])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("pool", ["max_pool", "min_pool"])
+def test_without_the_rule_the_winners_are_the_same(pool, dtype, terms):
+    """So that the checker does not call the rule wrong at ties, beside NaN, and where there is nothing but padding."""
+    fn = getattr(jaxcnn, pool if terms else "global_max_pool")
+    x = jax.random.choice(jax.random.key(1), jnp.array([0, 1, np.nan, -np.inf, np.inf], dtype), (2, 8, 9, 3))
+
+    def program(x):
+        return fn(x, **options_of(terms))
+
+    plain = jaxcnn.without_custom_rules(program)
+    g = jax.random.randint(jax.random.key(2), program(x).shape, 1, 4).astype(dtype)  # whose sums are exact
+    dx, expected = (np.asarray(jax.vjp(f, x)[1](g)[0], np.float64) for f in (plain, program))
+    np.testing.assert_array_equal(dx, expected)
+
+
 @pytest.mark.parametrize("terms", BY_TAPS)
 def test_sums_and_their_gradients_over_windows_that_overlap(terms):
     x = np.random.default_rng(0).standard_normal((2, 8, 9, 3))
