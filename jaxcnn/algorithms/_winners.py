@@ -86,11 +86,12 @@ class Pair(NamedTuple):
 
     def split(self, axis: int, parts: int) -> "Pair":
         """Return the pair with every `parts` neighbours along an axis beside one another along the next."""
-        before, after = self.value.shape[:axis], self.value.shape[axis + 1 :]
-        rows = self.value.shape[axis] // parts  # not -1, for which there is no number where the batch is empty
-        value, tap = (v.reshape(*before, rows, parts, *after) for v in self[:2])
-        inside = self.inside
-        return Pair(value, tap, inside.reshape(*inside.shape[:axis], rows, parts, *inside.shape[axis + 1 :]))
+        rows = self.inside.shape[axis] // parts  # not -1, for which there is no number where the batch is empty
+
+        def apart(v: Any) -> Any:
+            return v.reshape(*v.shape[:axis], rows, parts, *v.shape[axis + 1 :])
+
+        return Pair(apart(self.value), apart(self.tap), apart(self.inside))
 
     def dropped(self, axis: int) -> "Pair":
         """Return the pair without an axis of one element."""
